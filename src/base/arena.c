@@ -1,0 +1,109 @@
+/* Bump allocation with a byte limit. Blocks double up to 1 MiB; large requests get their own. */
+#include "base/arena.h"
+
+#include "base/mem.h"
+
+#include <stdalign.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <string.h>
+
+enum { FIRST_BLOCK = 4096, LARGEST_BLOCK = 1 << 20 };
+
+struct arena_block {
+    arena_block *next;
+    size_t size; /* of data */
+    size_t used;
+    alignas(max_align_t) char data[];
+};
+
+void arena_init(arena *a, size_t limit)
+{
+    *a = (arena){.limit = limit};
+}
+
+static void free_blocks(arena_block *block)
+{
+    while (block != NULL) {
+        arena_block *next = block->next;
+        mem_free(block);
+        block = next;
+    }
+}
+
+void arena_fini(arena *a)
+{
+    free_blocks(a->blocks);
+    a->blocks = NULL;
+    a->used = 0;
+}
+
+void arena_reset(arena *a)
+{
+    if (a->blocks != NULL) {
+        free_blocks(a->blocks->next);
+        a->blocks->next = NULL;
+        a->blocks->used = 0;
+    }
+    a->used = 0;
+}
+
+/* The padded size of a request; 0 when it overflows. */
+static size_t padded(size_t count, size_t size)
+{
+    size_t bytes;
+    if (__builtin_mul_overflow(count, size, &bytes) || bytes > SIZE_MAX / 2)
+        return 0;
+    size_t mask = alignof(max_align_t) - 1;
+    return bytes == 0 ? mask + 1 : (bytes + mask) & ~mask;
+}
+
+int arena_over_limit(const arena *a, size_t count, size_t size)
+{
+    size_t bytes = padded(count, size);
+    return bytes == 0 || (a->limit != 0 && (a->used > a->limit || bytes > a->limit - a->used));
+}
+
+static arena_block *add_block(arena *a, size_t bytes)
+{
+    size_t size = a->blocks == NULL ? (size_t)FIRST_BLOCK : a->blocks->size * 2;
+    if (size > LARGEST_BLOCK)
+        size = LARGEST_BLOCK;
+    if (size < bytes)
+        size = bytes;
+    arena_block *block = mem_alloc(sizeof *block + size);
+    if (block == NULL)
+        return NULL;
+    block->size = size;
+    block->used = 0;
+    block->next = a->blocks;
+    a->blocks = block;
+    return block;
+}
+
+void *arena_alloc(arena *a, size_t count, size_t size)
+{
+    if (arena_over_limit(a, count, size))
+        return NULL;
+    size_t bytes = padded(count, size);
+    arena_block *block = a->blocks;
+    if (block == NULL || block->size - block->used < bytes) {
+        block = add_block(a, bytes);
+        if (block == NULL)
+            return NULL;
+    }
+    void *result = block->data + block->used;
+    block->used += bytes;
+    a->used += bytes;
+    return memset(result, 0, bytes);
+}
+
+char *arena_strndup(arena *a, const char *text, size_t size)
+{
+    if (size == SIZE_MAX)
+        return NULL;
+    char *copy = arena_alloc(a, size + 1, 1);
+    if (copy != NULL && size > 0)
+        memcpy(copy, text, size);
+    return copy;
+}

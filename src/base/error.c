@@ -1,0 +1,116 @@
+/* Errors: formatting and naming. */
+#include "base/error.h"
+
+#include <inttypes.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <string.h>
+
+/* Keeps messages to one printable line: bytes from hostile input may hold anything. */
+static void make_printable(char *text)
+{
+    for (char *p = text; *p != '\0'; p++)
+        if ((unsigned char)*p < 0x20 || *p == 0x7f)
+            *p = '?';
+}
+
+static alf_status set_va(alf_error *err, alf_status status, uint64_t offset, const char *format,
+                         va_list args)
+{
+    if (err == NULL)
+        return status;
+    err->status = status;
+    err->offset = offset;
+    err->file[0] = '\0';
+    err->node[0] = '\0';
+    (void)vsnprintf(err->message, sizeof err->message, format, args);
+    make_printable(err->message);
+    return status;
+}
+
+alf_status error_set(alf_error *err, alf_status status, const char *format, ...)
+{
+    va_list args;
+    va_start(args, format);
+    set_va(err, status, ALF_NO_OFFSET, format, args);
+    va_end(args);
+    return status;
+}
+
+alf_status error_at(alf_error *err, alf_status status, uint64_t offset, const char *format, ...)
+{
+    va_list args;
+    va_start(args, format);
+    set_va(err, status, offset, format, args);
+    va_end(args);
+    return status;
+}
+
+static void put_name(char *to, size_t capacity, const char *from, size_t size)
+{
+    if (to[0] != '\0')
+        return;
+    size_t n = size < capacity - 1 ? size : capacity - 1;
+    if (n > 0)
+        memcpy(to, from, n);
+    to[n] = '\0';
+    make_printable(to);
+}
+
+void error_file(alf_error *err, const char *file)
+{
+    if (err != NULL)
+        put_name(err->file, sizeof err->file, file, strlen(file));
+}
+
+void error_node(alf_error *err, alf_span node)
+{
+    if (err != NULL)
+        put_name(err->node, sizeof err->node, node.data, node.size);
+}
+
+alf_status error_nomem(alf_error *err, const char *what)
+{
+    return error_set(err, ALF_E_NOMEM, "out of memory for %s", what);
+}
+
+const char *error_text(const alf_error *err, char *buffer, size_t size)
+{
+    char offset[32] = "";
+    if (err->offset != ALF_NO_OFFSET)
+        (void)snprintf(offset, sizeof offset, "byte %" PRIu64 ": ", err->offset);
+    (void)snprintf(buffer, size, "%s%s%s%s%s%s%s", err->file, err->file[0] ? ": " : "", offset,
+                   err->node[0] ? "node " : "", err->node, err->node[0] ? ": " : "", err->message);
+    return buffer;
+}
+
+const char *alf_status_name(alf_status status)
+{
+    switch (status) {
+    case ALF_OK:
+        return "ALF_OK";
+    case ALF_E_NOMEM:
+        return "ALF_E_NOMEM";
+    case ALF_E_ARGUMENT:
+        return "ALF_E_ARGUMENT";
+    case ALF_E_CONFIG:
+        return "ALF_E_CONFIG";
+    case ALF_E_IO:
+        return "ALF_E_IO";
+    case ALF_E_NOT_FOUND:
+        return "ALF_E_NOT_FOUND";
+    case ALF_E_FORMAT:
+        return "ALF_E_FORMAT";
+    case ALF_E_LIMIT:
+        return "ALF_E_LIMIT";
+    case ALF_E_UNSUPPORTED:
+        return "ALF_E_UNSUPPORTED";
+    case ALF_E_REFUSED:
+        return "ALF_E_REFUSED";
+    case ALF_E_MISMATCH:
+        return "ALF_E_MISMATCH";
+    case ALF_E_INTERNAL:
+        return "ALF_E_INTERNAL";
+    }
+    return "unknown status";
+}

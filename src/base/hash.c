@@ -1,0 +1,111 @@
+/* Multiply-and-fold hashing, and a string map over it. */
+#include "base/hash.h"
+
+#include "base/mem.h"
+#include "base/span.h"
+
+#include <string.h>
+#include <sys/random.h>
+
+static uint64_t fold(uint64_t a, uint64_t b)
+{
+    __extension__ typedef unsigned __int128 wide;
+    wide product = (wide)a * b;
+    return (uint64_t)product ^ (uint64_t)(product >> 64);
+}
+
+/* Up to 8 bytes as a little-endian number, so that the hash is the same on every machine. */
+static uint64_t load(const unsigned char *p, size_t n)
+{
+    uint64_t value = 0;
+    for (size_t i = 0; i < n; i++)
+        value |= (uint64_t)p[i] << (8 * i);
+    return value;
+}
+
+uint64_t hash_bytes(const void *data, size_t size, uint64_t seed)
+{
+    const unsigned char *p = data;
+    const uint64_t k0 = 0x9E3779B97F4A7C15u;
+    const uint64_t k1 = 0xD6E8FEB86659FD93u;
+    uint64_t h = seed ^ fold(size ^ k0, k1);
+    for (; size >= 8; p += 8, size -= 8)
+        h = fold(h ^ load(p, 8), k0);
+    if (size > 0)
+        h = fold(h ^ load(p, size) ^ (uint64_t)size << 56, k1);
+    return fold(h ^ k1, k0);
+}
+
+void strmap_init(strmap *map)
+{
+    *map = (strmap){0};
+    /* A failure to read randomness leaves seed 0: slower under attack, still right. */
+    if (getrandom(&map->seed, sizeof map->seed, GRND_NONBLOCK) != (ssize_t)sizeof map->seed)
+        map->seed = 0;
+}
+
+void strmap_fini(strmap *map)
+{
+    mem_free(map->entries);
+    map->entries = NULL;
+    map->capacity = 0;
+    map->count = 0;
+}
+
+static strmap_entry *find(strmap_entry *entries, size_t capacity, alf_span key, uint32_t hash)
+{
+    size_t i = hash & (capacity - 1);
+    while (entries[i].key.data != NULL &&
+           (entries[i].hash != hash || !span_equal(entries[i].key, key)))
+        i = (i + 1) & (capacity - 1);
+    return &entries[i];
+}
+
+static bool grow(strmap *map)
+{
+    size_t capacity = map->capacity == 0 ? 16 : map->capacity * 2;
+    strmap_entry *entries = mem_calloc(capacity, sizeof *entries);
+    if (entries == NULL)
+        return false;
+    for (size_t i = 0; i < map->capacity; i++) {
+        const strmap_entry *old = &map->entries[i];
+        if (old->key.data != NULL)
+            *find(entries, capacity, old->key, old->hash) = *old;
+    }
+    mem_free(map->entries);
+    map->entries = entries;
+    map->capacity = capacity;
+    return true;
+}
+
+bool strmap_put(strmap *map, alf_span key, uint32_t value, bool *added)
+{
+    if (map->count * 2 >= map->capacity && !grow(map))
+        return false;
+    if (key.data == NULL)
+        key = SPAN_LITERAL("");
+    uint32_t hash = (uint32_t)hash_bytes(key.data, key.size, map->seed);
+    strmap_entry *entry = find(map->entries, map->capacity, key, hash);
+    bool is_new = entry->key.data == NULL;
+    if (is_new) {
+        *entry = (strmap_entry){key, hash, value};
+        map->count++;
+    }
+    if (added != NULL)
+        *added = is_new;
+    return true;
+}
+
+bool strmap_get(const strmap *map, alf_span key, uint32_t *value)
+{
+    if (map->capacity == 0)
+        return false;
+    if (key.data == NULL)
+        key = SPAN_LITERAL("");
+    uint32_t hash = (uint32_t)hash_bytes(key.data, key.size, map->seed);
+    const strmap_entry *entry = find(map->entries, map->capacity, key, hash);
+    if (entry->key.data == NULL)
+        return false;
+    *value = entry->value;
+    return true;
+}

@@ -1,0 +1,22 @@
+/*
+ * Plain models -> ONNX graphs: compact, exact, and runnable by ONNX Runtime as well as by our
+ * engine. The inputs and outputs are the contract of DESIGN 4.3 (docs/bundle.md). The caller owns
+ * *out.
+ */
+#ifndef ALF_CONVERT_EMIT_H
+#define ALF_CONVERT_EMIT_H
+
+#include "model/model.h"
+#include "onnx/onnx.h"
+
+/* double[N,F] "input" -> float[N,F] "output", float64 arithmetic */
+alf_status emit_scaler(const scaler *model, onnx_model **out, alf_error *err);
+/* float[N,F] "float_input" (scaled) -> int64[N] "label" (-1, 1), double[N] "scores" (the decision
+ * function's score_samples), double[N] "decision" */
+alf_status emit_isolation_forest(const isolation_forest *model, onnx_model **out, alf_error *err);
+/* string[N] "text" (normalised) -> float[N,F] "features": 0 = absent */
+alf_status emit_vectorizer(const text_vectorizer *model, onnx_model **out, alf_error *err);
+/* float[N,F] "float_input" (0 or NaN = absent) -> int64[N] "label", float[N,C] "probabilities" */
+alf_status emit_boosted(const boosted_classifier *model, onnx_model **out, alf_error *err);
+
+#endif

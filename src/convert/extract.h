@@ -1,0 +1,21 @@
+/*
+ * Estimators read as values -> plain models. One function per kind of estimator; each checks the
+ * class, every parameter and every size, and refuses what it cannot represent exactly, by class and
+ * option. Everything built lives in the arena. Sources: scikit-learn and XGBoost (docs/formats.md).
+ */
+#ifndef ALF_CONVERT_EXTRACT_H
+#define ALF_CONVERT_EXTRACT_H
+
+#include "codec/value.h"
+#include "model/model.h"
+
+alf_status extract_scaler(const value *object, arena *a, scaler *out, alf_error *err);
+alf_status extract_isolation_forest(const value *object, arena *a, isolation_forest *out,
+                                    alf_error *err);
+/* CountVectorizer, TfidfVectorizer, or a Pipeline of CountVectorizer and TfidfTransformer. */
+alf_status extract_vectorizer(const value *object, arena *a, text_vectorizer *out, alf_error *err);
+alf_status extract_labels(const value *object, arena *a, class_labels *out, alf_error *err);
+/* XGBClassifier or a bare Booster, of every file format since 0.90. */
+alf_status extract_boosted(const value *object, arena *a, boosted_classifier *out, alf_error *err);
+
+#endif
