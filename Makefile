@@ -1,0 +1,50 @@
+# A thin front for CMake; see README.md. `make help` lists the targets.
+.DEFAULT_GOAL := help
+JOBS ?= $(shell nproc)
+PREFIX ?= /usr/local
+RELEASE := build/release
+SAMPLE_BUNDLE := build/sample
+
+.PHONY: help deps build run check lint fuzz-build install clean peers sample
+
+help: ## this list
+	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## /\t/' | expand -t 14
+
+deps:
+	@bash scripts/install-deps.sh build
+
+build: deps ## build/release/ai-log-filter
+	@cmake --preset release >build-configure.log 2>&1 || { cat build-configure.log; rm -f build-configure.log; exit 1; }
+	@rm -f build-configure.log
+	@cmake --build $(RELEASE) -j $(JOBS) -- --no-print-directory
+
+run: build ## convert the sample models, prove and validate them, classify the sample logs
+	@bash scripts/demo.sh $(RELEASE)/ai-log-filter $(SAMPLE_BUNDLE)
+
+check: ## build with sanitizers, run every test
+	@bash scripts/install-deps.sh build check
+	@cmake --preset debug
+	@cmake --build build/debug -j $(JOBS) -- --no-print-directory
+	@ctest --preset debug -j $(JOBS)
+
+lint: ## format, clang-tidy, cppcheck, shellcheck, layering
+	@bash scripts/install-deps.sh build check lint
+	@cmake --preset clang >/dev/null && bash scripts/lint.sh build/clang
+
+fuzz-build: ## the fuzz targets (libFuzzer) in build/fuzz/tests
+	@bash scripts/install-deps.sh build check fuzz
+	@cmake --preset fuzz
+	@cmake --build build/fuzz -j $(JOBS) -- --no-print-directory
+
+peers: build ## compare with ONNX Runtime and the golden answers (needs a Python package index)
+	@bash scripts/peers/run.sh $(RELEASE)/ai-log-filter
+
+sample: ## train models/sample again
+	@bash scripts/install-deps.sh sample
+	@/usr/bin/python3 scripts/train_sample.py
+
+install: build ## into PREFIX (default /usr/local)
+	@cmake --install $(RELEASE) --prefix $(PREFIX)
+
+clean: ## remove build/
+	rm -rf build

@@ -1,0 +1,50 @@
+#!/usr/bin/env bash
+# Installs the Debian packages that are missing. Groups: build (default), check, sample, fuzz.
+# Usage: scripts/install-deps.sh [GROUP ...]
+set -euo pipefail
+
+packages_of() {
+    case "$1" in
+    build)
+        echo gcc cmake make pkg-config libc6-dev libpcre2-dev libutf8proc-dev libyaml-dev \
+            libjansson-dev zlib1g-dev libbz2-dev liblzma-dev liblz4-dev libssl-dev
+        # Hyperscan exists for x86-64 only; elsewhere PCRE2 runs all rules.
+        if [ "$(dpkg --print-architecture)" = amd64 ]; then echo libhyperscan-dev; fi
+        ;;
+    check) echo libcmocka-dev jq ;;
+    lint) echo clang clang-tidy clang-format cppcheck shellcheck mandoc git ;;
+    fuzz) echo clang libclang-rt-14-dev ;;
+    sample) echo python3-sklearn python3-xgboost python3-joblib ;;
+    conformance) echo libonnx-testdata ;;
+    *)
+        echo "install-deps: unknown group '$1' (build, check, lint, fuzz, sample, conformance)" >&2
+        exit 2
+        ;;
+    esac
+}
+
+installed() { [ "$(dpkg-query -W -f '${Status}' "$1" 2>/dev/null)" = "install ok installed" ]; }
+
+missing=()
+for group in "${@:-build}"; do
+    for package in $(packages_of "$group"); do
+        installed "$package" || missing+=("$package")
+    done
+done
+[ ${#missing[@]} -eq 0 ] && exit 0
+
+as_root() {
+    if [ "$(id -u)" -eq 0 ]; then
+        "$@"
+    elif command -v sudo >/dev/null; then
+        sudo "$@"
+    else
+        echo "install-deps: root or sudo is needed to install: ${missing[*]}" >&2
+        exit 4
+    fi
+}
+
+echo "Installing: ${missing[*]}" >&2
+as_root apt-get update -qq >&2
+as_root env DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends \
+    "${missing[@]}" >&2

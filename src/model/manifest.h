@@ -1,0 +1,61 @@
+/*
+ * manifest.json: what a bundle is, where it came from and the proof that it equals its source
+ * (docs/bundle.md). Read with every size and type checked; written in one canonical form.
+ */
+#ifndef ALF_MODEL_MANIFEST_H
+#define ALF_MODEL_MANIFEST_H
+
+#include "base/arena.h"
+#include "base/buf.h"
+#include "base/error.h"
+#include "model/model.h"
+
+enum { MANIFEST_FORMAT = 1, MANIFEST_MAX_ENTRIES = 64 };
+
+typedef struct manifest_entry {
+    alf_span path;   /* relative to the source or bundle folder */
+    alf_span sha256; /* 64 hexadecimal digits */
+    uint64_t size;   /* bytes */
+} manifest_entry;
+
+typedef struct manifest_library {
+    alf_span name; /* "scikit-learn", "xgboost" */
+    alf_span version;
+} manifest_library;
+
+/* What comparing the joblib engine with the ONNX engine gave. */
+typedef struct manifest_proof {
+    bool present;
+    uint64_t logs;
+    bool has_text, has_anomaly;
+    uint64_t text_mismatches, anomaly_mismatches; /* of labels */
+    double text_max_difference;                   /* of a probability */
+    double anomaly_max_difference;                /* of a score */
+    alf_span texts_sha256;                        /* of the texts compared, joined by newlines */
+} manifest_proof;
+
+typedef struct manifest {
+    int64_t format;
+    alf_span converter; /* "ai-log-filter 0.1.0" */
+    alf_span profile;   /* "pipeline" or "serving" */
+    class_labels labels;
+    alf_span feature_names[16];
+    size_t feature_name_count;
+    double threshold[ALF_CATEGORIES]; /* least probability that raises to the category; NaN: none */
+    manifest_library libraries[MANIFEST_MAX_ENTRIES];
+    size_t library_count;
+    manifest_entry sources[MANIFEST_MAX_ENTRIES];
+    size_t source_count;
+    manifest_entry files[MANIFEST_MAX_ENTRIES];
+    size_t file_count;
+    manifest_proof proof;
+} manifest;
+
+void manifest_init(manifest *m); /* empty, thresholds NaN */
+alf_status manifest_parse(alf_span json, arena *a, manifest *out, alf_error *err);
+alf_status manifest_write(const manifest *m, buf *out, alf_error *err);
+
+/* The entry of that path among the bundle's files, or NULL. */
+const manifest_entry *manifest_file(const manifest *m, const char *path);
+
+#endif
