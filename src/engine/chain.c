@@ -1,0 +1,345 @@
+/* The two chains of a bundle over loaded ONNX files. */
+#include "engine/chain.h"
+
+#include "base/mem.h"
+#include "base/span.h"
+
+#include <inttypes.h>
+#include <math.h>
+#include <string.h>
+
+enum { LARGEST_CHUNK = 256, CHUNK_BYTES = 4 << 20, MAX_COLUMNS = 1 << 22 };
+
+/* The output of that name, else the only one of a fitting type; SIZE_MAX when there is none. */
+static size_t find_output(const engine *e, const char *name)
+{
+    for (size_t i = 0; i < engine_output_count(e); i++)
+        if (span_is(engine_output(e, i)->name, name))
+            return i;
+    return SIZE_MAX;
+}
+
+static alf_status check_input(const engine *e, onnx_type type, const char *what, alf_error *err)
+{
+    if (engine_input_count(e) != 1)
+        return error_set(err, ALF_E_UNSUPPORTED, "%s: %zu inputs found, expected one", what,
+                         engine_input_count(e));
+    const onnx_value_info *input = engine_input(e, 0);
+    if (input->kind != ONNX_VALUE_TENSOR || input->type != type)
+        return error_set(err, ALF_E_UNSUPPORTED, "%s: input \"%.*s\" is %s, expected %s", what,
+                         span_width(input->name), input->name.data, onnx_type_name(input->type),
+                         onnx_type_name(type));
+    return ALF_OK;
+}
+
+static alf_status want_output(const engine *e, const char *name, const char *what, size_t *index,
+                              alf_error *err)
+{
+    *index = find_output(e, name);
+    if (*index == SIZE_MAX)
+        return error_set(err, ALF_E_UNSUPPORTED, "%s: no output named \"%s\"", what, name);
+    return ALF_OK;
+}
+
+static bool is_rows_by(const tensor *t, onnx_type type, size_t rows, size_t columns)
+{
+    return t->type == type && tensor_count(t) == (uint64_t)rows * columns && t->rank >= 1 &&
+           t->dims[0] == (int64_t)rows;
+}
+
+static alf_status wrong_output(const tensor *t, const char *what, alf_error *err)
+{
+    return error_set(err, ALF_E_UNSUPPORTED,
+                     "%s: gave %s of rank %" PRIu32 " with %" PRIu64
+                     " elements, which is not one row per input of the expected type",
+                     what, onnx_type_name(t->type), t->rank, tensor_count(t));
+}
+
+/* ---- text ---- */
+
+static const char vectorizer_name[] = "tfidf_vectorizer";
+static const char classifier_name[] = "tfidf_xgboost";
+
+/* Runs one engine once, its outputs into outputs (at most 8). */
+static alf_status run_once(engine_session *s, size_t output_count, const tensor *input,
+                           tensor *outputs, const char *what, alf_error *err)
+{
+    if (output_count > 8)
+        return error_set(err, ALF_E_UNSUPPORTED, "%s: %zu outputs, more than 8", what,
+                         output_count);
+    return engine_run(s, input, outputs, err);
+}
+
+/* What the vectorizer and the classifier say about their widths, by running one row. */
+static alf_status probe_widths(text_chain *c, engine_session *vectorizer,
+                               engine_session *classifier, alf_error *err)
+{
+    alf_span empty = SPAN_LITERAL("");
+    tensor text = {ONNX_STRING, 1, {1}, &empty};
+    tensor outputs[8];
+    TRY(run_once(vectorizer, engine_output_count(c->vectorizer), &text, outputs, vectorizer_name,
+                 err));
+    if (outputs[0].type != ONNX_FLOAT || outputs[0].rank != 2 || outputs[0].dims[0] != 1 ||
+        outputs[0].dims[1] < 1 || outputs[0].dims[1] > MAX_COLUMNS)
+        return wrong_output(&outputs[0], vectorizer_name, err);
+    c->term_count = (uint32_t)outputs[0].dims[1];
+    const onnx_value_info *input = engine_input(c->classifier, 0);
+    c->width = c->term_count;
+    if (input->has_shape && input->rank == 2 && input->dims[1] > 0) {
+        if (input->dims[1] < c->term_count || input->dims[1] > MAX_COLUMNS)
+            return error_set(err, ALF_E_FORMAT,
+                             "%s takes %" PRId64 " columns, the vectorizer gives %" PRIu32
+                             "; they do not belong together",
+                             classifier_name, input->dims[1], c->term_count);
+        c->width = (uint32_t)input->dims[1];
+    }
+    float *row = mem_calloc(c->width, sizeof *row);
+    if (row == NULL)
+        return error_nomem(err, "a row of terms");
+    for (uint32_t i = 0; i < c->width; i++)
+        row[i] = NAN;
+    tensor rows = {ONNX_FLOAT, 2, {1, c->width}, row};
+    alf_status status = run_once(classifier, engine_output_count(c->classifier), &rows, outputs,
+                                 classifier_name, err);
+    mem_free(row);
+    TRY(status);
+    const tensor *p = &outputs[c->probability_output];
+    if (p->type != ONNX_FLOAT || p->rank != 2 || p->dims[0] != 1 || p->dims[1] < 2 ||
+        p->dims[1] > CHAIN_MAX_CLASSES)
+        return wrong_output(p, classifier_name, err);
+    if (!is_rows_by(&outputs[c->label_output], ONNX_INT64, 1, 1))
+        return wrong_output(&outputs[c->label_output], classifier_name, err);
+    c->class_count = (uint32_t)p->dims[1];
+    return ALF_OK;
+}
+
+alf_status text_chain_init(text_chain *c, engine *vectorizer, engine *classifier,
+                           bool zero_is_absent, alf_error *err)
+{
+    *c = (text_chain){
+        .vectorizer = vectorizer, .classifier = classifier, .zero_is_absent = zero_is_absent};
+    engine_session *v = NULL;
+    engine_session *x = NULL;
+    alf_status status = ALF_OK;
+    TRY_OUT(check_input(vectorizer, ONNX_STRING, vectorizer_name, err));
+    TRY_OUT(check_input(classifier, ONNX_FLOAT, classifier_name, err));
+    TRY_OUT(want_output(classifier, "label", classifier_name, &c->label_output, err));
+    TRY_OUT(want_output(classifier, "probabilities", classifier_name, &c->probability_output, err));
+    v = engine_session_new(vectorizer);
+    x = engine_session_new(classifier);
+    if (v == NULL || x == NULL)
+        TRY_OUT(error_nomem(err, "a session"));
+    TRY_OUT(probe_widths(c, v, x, err));
+out:
+    engine_session_free(v);
+    engine_session_free(x);
+    if (status != ALF_OK)
+        text_chain_fini(c);
+    return status;
+}
+
+void text_chain_fini(text_chain *c)
+{
+    engine_free(c->vectorizer);
+    engine_free(c->classifier);
+    *c = (text_chain){0};
+}
+
+alf_status text_chain_session_init(text_chain_session *s, const text_chain *c, alf_error *err)
+{
+    size_t chunk = CHUNK_BYTES / (c->width * sizeof(float));
+    chunk = chunk < 1 ? 1 : chunk > LARGEST_CHUNK ? LARGEST_CHUNK : chunk;
+    *s = (text_chain_session){.chain = c, .chunk = chunk};
+    s->vectorizer = engine_session_new(c->vectorizer);
+    s->classifier = engine_session_new(c->classifier);
+    s->rows = mem_calloc(chunk * c->width, sizeof *s->rows);
+    if (s->vectorizer == NULL || s->classifier == NULL || s->rows == NULL) {
+        text_chain_session_fini(s);
+        return error_nomem(err, "a session");
+    }
+    return ALF_OK;
+}
+
+void text_chain_session_fini(text_chain_session *s)
+{
+    engine_session_free(s->vectorizer);
+    engine_session_free(s->classifier);
+    mem_free(s->rows);
+    *s = (text_chain_session){0};
+}
+
+/* Copies a row of terms to the classifier's width, absent as NaN where that is meant. */
+static uint32_t put_row(const text_chain *c, const float *from, float *to)
+{
+    uint32_t present = 0;
+    for (uint32_t i = 0; i < c->term_count; i++) {
+        bool zero = from[i] == 0.0F;
+        present += !zero;
+        to[i] = zero && c->zero_is_absent ? NAN : from[i];
+    }
+    for (uint32_t i = c->term_count; i < c->width; i++)
+        to[i] = c->zero_is_absent ? NAN : 0.0F;
+    return present;
+}
+
+static alf_status run_text_chunk(text_chain_session *s, const alf_span *texts, size_t n,
+                                 float *probabilities, uint32_t *labels, uint32_t *terms,
+                                 alf_error *err)
+{
+    const text_chain *c = s->chain;
+    tensor outputs[8];
+    /* The engine does not write to its inputs; tensor has one data pointer for both uses. */
+    tensor text = {ONNX_STRING, 1, {(int64_t)n}, (void *)(uintptr_t)texts};
+    TRY(engine_run(s->vectorizer, &text, outputs, err));
+    if (outputs[0].rank != 2 || !is_rows_by(&outputs[0], ONNX_FLOAT, n, c->term_count))
+        return wrong_output(&outputs[0], vectorizer_name, err);
+    const float *from = outputs[0].data;
+    for (size_t i = 0; i < n; i++) {
+        uint32_t present = put_row(c, from + i * c->term_count, s->rows + i * c->width);
+        if (terms != NULL)
+            terms[i] = present;
+    }
+    tensor rows = {ONNX_FLOAT, 2, {(int64_t)n, c->width}, s->rows};
+    TRY(engine_run(s->classifier, &rows, outputs, err));
+    const tensor *label = &outputs[c->label_output];
+    const tensor *p = &outputs[c->probability_output];
+    if (!is_rows_by(label, ONNX_INT64, n, 1) || !is_rows_by(p, ONNX_FLOAT, n, c->class_count))
+        return wrong_output(p, classifier_name, err);
+    memcpy(probabilities, p->data, n * c->class_count * sizeof *probabilities);
+    for (size_t i = 0; i < n; i++) {
+        int64_t index = ((const int64_t *)label->data)[i];
+        if (index < 0 || index >= (int64_t)c->class_count)
+            return error_set(err, ALF_E_FORMAT, "%s: label %" PRId64 " of %" PRIu32 " classes",
+                             classifier_name, index, c->class_count);
+        labels[i] = (uint32_t)index;
+    }
+    return ALF_OK;
+}
+
+alf_status text_chain_run(text_chain_session *s, const alf_span *texts, size_t n,
+                          float *probabilities, uint32_t *labels, uint32_t *terms, alf_error *err)
+{
+    for (size_t done = 0; done < n; done += s->chunk) {
+        size_t rows = n - done < s->chunk ? n - done : s->chunk;
+        TRY(run_text_chunk(s, texts + done, rows, probabilities + done * s->chain->class_count,
+                           labels + done, terms != NULL ? terms + done : NULL, err));
+    }
+    return ALF_OK;
+}
+
+/* ---- anomaly ---- */
+
+static const char scaler_name[] = "anomaly_scaler";
+static const char forest_name[] = "anomaly_detector";
+
+static alf_status check_forest(anomaly_chain *c, alf_error *err)
+{
+    TRY(check_input(c->scaler, ONNX_DOUBLE, scaler_name, err));
+    TRY(check_input(c->forest, ONNX_FLOAT, forest_name, err));
+    TRY(want_output(c->forest, "label", forest_name, &c->label_output, err));
+    TRY(want_output(c->forest, "scores", forest_name, &c->decision_output, err));
+    c->score_output = find_output(c->forest, "score_samples");
+    c->has_score = c->score_output != SIZE_MAX;
+    if (engine_output_count(c->forest) > 8 || engine_output_count(c->scaler) > 8)
+        return error_set(err, ALF_E_UNSUPPORTED, "%s: more than 8 outputs", forest_name);
+    return ALF_OK;
+}
+
+alf_status anomaly_chain_init(anomaly_chain *c, engine *scaler, engine *forest,
+                              uint32_t feature_count, alf_error *err)
+{
+    *c = (anomaly_chain){.scaler = scaler, .forest = forest, .feature_count = feature_count};
+    double zeros[CHAIN_MAX_FEATURES] = {0};
+    anomaly_chain_session s = {0};
+    double score;
+    double decision;
+    int label;
+    alf_status status = ALF_OK;
+    if (feature_count == 0 || feature_count > CHAIN_MAX_FEATURES)
+        TRY_OUT(error_set(err, ALF_E_ARGUMENT, "%" PRIu32 " features", feature_count));
+    TRY_OUT(check_forest(c, err));
+    /* One row through both shows that the files fit each other. */
+    TRY_OUT(anomaly_chain_session_init(&s, c, err));
+    TRY_OUT(anomaly_chain_run(&s, zeros, 1, &score, &decision, &label, err));
+out:
+    anomaly_chain_session_fini(&s);
+    if (status != ALF_OK)
+        anomaly_chain_fini(c);
+    return status;
+}
+
+void anomaly_chain_fini(anomaly_chain *c)
+{
+    engine_free(c->scaler);
+    engine_free(c->forest);
+    *c = (anomaly_chain){0};
+}
+
+alf_status anomaly_chain_session_init(anomaly_chain_session *s, const anomaly_chain *c,
+                                      alf_error *err)
+{
+    *s = (anomaly_chain_session){.chain = c};
+    s->scaler = engine_session_new(c->scaler);
+    s->forest = engine_session_new(c->forest);
+    if (s->scaler == NULL || s->forest == NULL) {
+        anomaly_chain_session_fini(s);
+        return error_nomem(err, "a session");
+    }
+    return ALF_OK;
+}
+
+void anomaly_chain_session_fini(anomaly_chain_session *s)
+{
+    engine_session_free(s->scaler);
+    engine_session_free(s->forest);
+    *s = (anomaly_chain_session){0};
+}
+
+/* n numbers, from a float or double tensor of n elements. */
+static alf_status get_numbers(const tensor *t, size_t n, double *out, alf_error *err)
+{
+    if (is_rows_by(t, ONNX_DOUBLE, n, 1))
+        memcpy(out, t->data, n * sizeof *out);
+    else if (is_rows_by(t, ONNX_FLOAT, n, 1))
+        for (size_t i = 0; i < n; i++)
+            out[i] = (double)((const float *)t->data)[i];
+    else
+        return wrong_output(t, forest_name, err);
+    return ALF_OK;
+}
+
+static alf_status run_anomaly_chunk(anomaly_chain_session *s, const double *features, size_t n,
+                                    double *scores, double *decisions, int *labels, alf_error *err)
+{
+    const anomaly_chain *c = s->chain;
+    tensor outputs[8];
+    tensor rows = {ONNX_DOUBLE, 2, {(int64_t)n, c->feature_count}, (void *)(uintptr_t)features};
+    TRY(engine_run(s->scaler, &rows, outputs, err));
+    if (!is_rows_by(&outputs[0], ONNX_FLOAT, n, c->feature_count))
+        return wrong_output(&outputs[0], scaler_name, err);
+    tensor scaled = {ONNX_FLOAT, 2, {(int64_t)n, c->feature_count}, outputs[0].data};
+    TRY(engine_run(s->forest, &scaled, outputs, err));
+    TRY(get_numbers(&outputs[c->decision_output], n, decisions, err));
+    if (c->has_score)
+        TRY(get_numbers(&outputs[c->score_output], n, scores, err));
+    const tensor *label = &outputs[c->label_output];
+    if (!is_rows_by(label, ONNX_INT64, n, 1))
+        return wrong_output(label, forest_name, err);
+    for (size_t i = 0; i < n; i++) {
+        labels[i] = ((const int64_t *)label->data)[i] < 0 ? -1 : 1;
+        if (!c->has_score)
+            scores[i] = NAN;
+    }
+    return ALF_OK;
+}
+
+alf_status anomaly_chain_run(anomaly_chain_session *s, const double *features, size_t n,
+                             double *scores, double *decisions, int *labels, alf_error *err)
+{
+    for (size_t done = 0; done < n; done += LARGEST_CHUNK) {
+        size_t rows = n - done < LARGEST_CHUNK ? n - done : LARGEST_CHUNK;
+        TRY(run_anomaly_chunk(s, features + done * s->chain->feature_count, rows, scores + done,
+                              decisions + done, labels + done, err));
+    }
+    return ALF_OK;
+}

@@ -1,0 +1,73 @@
+/*
+ * The two chains of a bundle over loaded ONNX files: text -> TF-IDF -> classifier, and
+ * features -> scaler -> isolation forest. Rows are run in chunks, so that memory is bounded
+ * whatever the batch, and a row's answer never depends on its neighbours.
+ */
+#ifndef ALF_ENGINE_CHAIN_H
+#define ALF_ENGINE_CHAIN_H
+
+#include "engine/engine.h"
+
+enum { CHAIN_MAX_CLASSES = 256, CHAIN_MAX_FEATURES = 256 };
+
+/* ---- text ---- */
+
+typedef struct text_chain {
+    engine *vectorizer; /* string[N] -> float[N,F] */
+    engine *classifier; /* float[N,G], G >= F -> label, probabilities */
+    size_t label_output, probability_output;
+    uint32_t term_count;  /* F */
+    uint32_t width;       /* G: columns beyond F are absent */
+    uint32_t class_count; /* C */
+    bool zero_is_absent;  /* zeros reach the classifier as NaN */
+} text_chain;
+
+/* Takes ownership of both engines, also on failure. Checks inputs, outputs and widths. The widths
+ * are found by running one empty text. */
+alf_status text_chain_init(text_chain *c, engine *vectorizer, engine *classifier,
+                           bool zero_is_absent, alf_error *err);
+void text_chain_fini(text_chain *c);
+
+typedef struct text_chain_session {
+    const text_chain *chain;
+    engine_session *vectorizer, *classifier;
+    float *rows;
+    size_t chunk; /* rows a run */
+} text_chain_session;
+
+alf_status text_chain_session_init(text_chain_session *s, const text_chain *c, alf_error *err);
+void text_chain_session_fini(text_chain_session *s);
+
+/* texts: n normalised texts. probabilities: n * class_count. labels: n class indices.
+ * terms: n counts of columns that are not zero, or NULL. */
+alf_status text_chain_run(text_chain_session *s, const alf_span *texts, size_t n,
+                          float *probabilities, uint32_t *labels, uint32_t *terms, alf_error *err);
+
+/* ---- anomaly ---- */
+
+typedef struct anomaly_chain {
+    engine *scaler; /* double[N,F] -> float[N,F] */
+    engine *forest; /* float[N,F] -> label, scores (decision), score_samples when it is there */
+    size_t label_output, decision_output, score_output;
+    bool has_score;
+    uint32_t feature_count;
+} anomaly_chain;
+
+alf_status anomaly_chain_init(anomaly_chain *c, engine *scaler, engine *forest,
+                              uint32_t feature_count, alf_error *err);
+void anomaly_chain_fini(anomaly_chain *c);
+
+typedef struct anomaly_chain_session {
+    const anomaly_chain *chain;
+    engine_session *scaler, *forest;
+} anomaly_chain_session;
+
+alf_status anomaly_chain_session_init(anomaly_chain_session *s, const anomaly_chain *c,
+                                      alf_error *err);
+void anomaly_chain_session_fini(anomaly_chain_session *s);
+
+/* features: n * feature_count. labels: -1 or 1. scores: NaN where the file does not give them. */
+alf_status anomaly_chain_run(anomaly_chain_session *s, const double *features, size_t n,
+                             double *scores, double *decisions, int *labels, alf_error *err);
+
+#endif
