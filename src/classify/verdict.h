@@ -22,6 +22,8 @@ typedef struct text_result { /* tfidf_xgboost */
     uint32_t label; /* index into the bundle's class labels */
     uint32_t class_count;
     float probability[16]; /* per class, in the bundle's order */
+    double unfamiliar;     /* share of the text that the vectorizer does not know, 0 (also when not
+                              measured) .. 1; see ensemble_unfamiliar */
 } text_result;
 
 typedef struct anomaly_result {
@@ -30,6 +32,9 @@ typedef struct anomaly_result {
     double score;
     double decision;
 } anomaly_result;
+
+/* The components, in the order of the ensemble's weights. */
+enum { COMPONENT_RULES, COMPONENT_TEXT, COMPONENT_ANOMALY, COMPONENTS };
 
 typedef struct verdict {
     alf_category category;
@@ -42,7 +47,11 @@ typedef struct verdict {
     bool compliance_bypassed;
     alf_span compliance_framework; /* borrowed from the gate */
     alf_span compliance_rule;
-    bool safety_override; /* a critical rule won over the vote */
+    component_vote vote[COMPONENTS];
+    double weight[COMPONENTS]; /* in effect: as shares of what voted; 0: abstained */
+    const char *decided_by;    /* "vote", "rule_safety", "rule_floor", "threshold", "default",
+                                  "compliance", "fail_open": static */
+    bool safety_override;      /* a critical rule won over the vote */
     bool fail_open_used;
     const char *fail_reason; /* static, or NULL */
 } verdict;
