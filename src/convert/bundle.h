@@ -1,0 +1,42 @@
+/*
+ * Conversion: estimators -> ONNX files of a bundle, in memory; and putting a bundle on disk, whole
+ * or not at all (docs/bundle.md).
+ */
+#ifndef ALF_CONVERT_BUNDLE_H
+#define ALF_CONVERT_BUNDLE_H
+
+#include "base/buf.h"
+#include "convert/source.h"
+
+enum { BUNDLE_SCALER, BUNDLE_ANOMALY, BUNDLE_VECTORIZER, BUNDLE_CLASSIFIER, BUNDLE_FILES };
+
+extern const char *const bundle_file_names[BUNDLE_FILES]; /* "scaler.onnx", ... */
+
+typedef struct bundle {
+    arena memory;
+    buf files[BUNDLE_FILES]; /* ONNX bytes; empty: not made */
+    class_labels labels;
+    uint32_t feature_count; /* of the scaler and the isolation forest; 0 without them */
+} bundle;
+
+typedef struct bundle_parts {
+    bool anomaly, text; /* which components to convert */
+} bundle_parts;
+
+void bundle_init(bundle *b);
+void bundle_fini(bundle *b);
+
+/* Converts the parts asked for; a part that is asked for and incomplete is ALF_E_NOT_FOUND, saying
+ * what is missing. */
+alf_status bundle_build(bundle *b, const source *s, bundle_parts parts, alf_error *err);
+
+/* The ONNX bytes of one estimator alone, as older bundles need that keep scaler.joblib or
+ * tfidf_vectorizer.joblib beside ONNX files. */
+alf_status bundle_scaler(const value *object, buf *out, uint32_t *feature_count, alf_error *err);
+alf_status bundle_vectorizer(const value *object, buf *out, alf_error *err);
+
+/* Writes the files and the manifest (whose file entries it fills) into a new folder beside `folder`
+ * and renames it into place. An existing folder is replaced only with `force`. */
+alf_status bundle_save(bundle *b, manifest *m, const char *folder, bool force, alf_error *err);
+
+#endif
