@@ -1,0 +1,341 @@
+/* Loading the models of a bundle folder. */
+#include "classify/models.h"
+
+#include "base/file.h"
+#include "base/span.h"
+#include "convert/bundle.h"
+
+#include <jansson.h>
+#include <limits.h>
+#include <stdio.h>
+#include <string.h>
+#include <strings.h>
+
+enum { MAX_FILE = 512 << 20, MAX_TEXT_FILE = 4 << 20, MAX_CANDIDATES = 4 };
+
+const char *const models_file_names[MODELS_FILE_COUNT] = {
+    "anomaly_detector", "anomaly_scaler", "xgboost", "tfidf_vectorizer", "labels", "manifest"};
+
+static const char *const candidates[MODELS_FILE_COUNT][MAX_CANDIDATES] = {
+    {"anomaly_detector.onnx", "anomaly_detector/model.onnx"},
+    {"scaler.onnx", "anomaly_detector/scaler.onnx", "scaler.joblib",
+     "anomaly_detector/scaler.joblib"},
+    {"xgboost.onnx", "tfidf_xgboost/model.onnx"},
+    {"tfidf_vectorizer.onnx", "tfidf_xgboost/vectorizer.onnx", "tfidf_vectorizer.joblib",
+     "tfidf_xgboost/vectorizer.joblib"},
+    {"labels.json", "tfidf_xgboost/labels.json"},
+    {"manifest.json"},
+};
+
+bool models_is_joblib(const char *path)
+{
+    size_t size = strlen(path);
+    return size > 7 && strcmp(path + size - 7, ".joblib") == 0;
+}
+
+static alf_status in_folder(alf_status status, const char *folder, alf_error *err)
+{
+    if (status != ALF_OK)
+        error_file(err, folder);
+    return status;
+}
+
+static alf_status locate_one(const char *folder, models_layout *out, models_file which,
+                             alf_error *err)
+{
+    char path[PATH_MAX];
+    for (size_t i = 0; i < MAX_CANDIDATES && candidates[which][i] != NULL; i++) {
+        TRY(file_join(path, sizeof path, folder, candidates[which][i], err));
+        if (!file_exists(path))
+            continue;
+        (void)snprintf(out->path[which], MODELS_PATH, "%s", candidates[which][i]);
+        return file_size(path, &out->size[which], err);
+    }
+    return ALF_OK;
+}
+
+alf_status models_locate(const char *folder, models_layout *out, alf_error *err)
+{
+    char path[PATH_MAX];
+    *out = (models_layout){0};
+    if (!file_is_directory(folder))
+        return in_folder(error_set(err, ALF_E_NOT_FOUND,
+                                   "not a folder; name the folder of a bundle made by convert"),
+                         folder, err);
+    for (models_file i = 0; i < MODELS_FILE_COUNT; i++)
+        TRY(locate_one(folder, out, i, err));
+    if (out->path[MODELS_ANOMALY][0] != '\0' || out->path[MODELS_CLASSIFIER][0] != '\0')
+        return ALF_OK;
+    TRY(file_join(path, sizeof path, folder, "anomaly_detector/model.joblib", err));
+    bool joblib = file_exists(path);
+    TRY(file_join(path, sizeof path, folder, "tfidf_xgboost/model.joblib", err));
+    joblib = joblib || file_exists(path);
+    return in_folder(error_set(err, ALF_E_NOT_FOUND,
+                               joblib ? "holds joblib models, not ONNX; run ai-log-filter convert "
+                                        "--input %.150s --output FOLDER first"
+                                      : "no models found in %.150s; expected anomaly_detector.onnx "
+                                        "or xgboost.onnx",
+                               folder),
+                     folder, err);
+}
+
+/* ---- engines ---- */
+
+static alf_status load_onnx(const char *path, engine **out, alf_error *err)
+{
+    buf bytes;
+    buf_init(&bytes);
+    alf_status status = file_read(path, MAX_FILE, &bytes, err);
+    if (status == ALF_OK)
+        status = engine_load(buf_span(&bytes), 0, out, err);
+    buf_fini(&bytes);
+    return status;
+}
+
+/* A scaler or vectorizer inside a joblib file: the root itself, or an item of the root's dict. */
+static alf_status convert_value(const value *root, models_file which, buf *bytes,
+                                uint32_t *feature_count, alf_error *err)
+{
+    const value *object = root;
+    if (root->kind == VALUE_DICT)
+        object = value_get(root, which == MODELS_SCALER ? "scaler" : "vectorizer");
+    if (object == NULL)
+        return error_set(err, ALF_E_NOT_FOUND, "the dict in this file has no \"%s\"",
+                         which == MODELS_SCALER ? "scaler" : "vectorizer");
+    uint32_t ignored;
+    if (which == MODELS_SCALER)
+        return bundle_scaler(object, bytes, feature_count != NULL ? feature_count : &ignored, err);
+    return bundle_vectorizer(object, bytes, err);
+}
+
+static alf_status load_joblib(const char *path, models_file which, engine **out,
+                              uint32_t *feature_count, alf_error *err)
+{
+    joblib_file *file = NULL;
+    buf bytes;
+    buf_init(&bytes);
+    alf_status status = joblib_open(path, NULL, &file, err);
+    if (status == ALF_OK)
+        status = convert_value(joblib_root(file), which, &bytes, feature_count, err);
+    if (status == ALF_OK)
+        status = engine_load(buf_span(&bytes), 0, out, err);
+    joblib_free(file);
+    buf_fini(&bytes);
+    return status;
+}
+
+alf_status models_load_engine(const char *folder, const models_layout *layout, models_file which,
+                              engine **out, uint32_t *feature_count, alf_error *err)
+{
+    char path[PATH_MAX];
+    *out = NULL;
+    TRY(file_join(path, sizeof path, folder, layout->path[which], err));
+    alf_status status = models_is_joblib(path) ? load_joblib(path, which, out, feature_count, err)
+                                               : load_onnx(path, out, err);
+    return in_folder(status, path, err);
+}
+
+/* ---- labels and manifest ---- */
+
+static alf_status read_text(const char *folder, const models_layout *layout, models_file which,
+                            buf *out, alf_error *err)
+{
+    char path[PATH_MAX];
+    TRY(file_join(path, sizeof path, folder, layout->path[which], err));
+    return file_read(path, MAX_TEXT_FILE, out, err);
+}
+
+static alf_status read_manifest(models *m, const char *folder, alf_error *err)
+{
+    buf text;
+    buf_init(&text);
+    alf_status status = read_text(folder, &m->layout, MODELS_MANIFEST, &text, err);
+    if (status == ALF_OK)
+        status = manifest_parse(buf_span(&text), &m->memory, &m->manifest, err);
+    buf_fini(&text);
+    m->has_manifest = status == ALF_OK;
+    return in_folder(status, "manifest.json", err);
+}
+
+/* labels.json: ["critical", ...], {"classes": [...]} or {"0": "critical", ...}. */
+static alf_status take_labels(models *m, const json_t *root, alf_error *err)
+{
+    const json_t *array = json_is_object(root) && json_object_get(root, "classes") != NULL
+                              ? json_object_get(root, "classes")
+                              : root;
+    size_t count = json_is_array(array) ? json_array_size(array) : json_object_size(array);
+    if (count == 0 || count > MODELS_MAX_CLASSES)
+        return error_set(err, ALF_E_FORMAT, "%zu class labels found, expected 1 to %d", count,
+                         (int)MODELS_MAX_CLASSES);
+    m->class_count = (uint32_t)count;
+    for (uint32_t i = 0; i < m->class_count; i++) {
+        char key[16];
+        (void)snprintf(key, sizeof key, "%u", i);
+        const json_t *name =
+            json_is_array(array) ? json_array_get(array, i) : json_object_get(array, key);
+        if (!json_is_string(name))
+            return error_set(err, ALF_E_FORMAT, "class label %u is missing or not a string", i);
+        size_t size = json_string_length(name);
+        const char *copy = arena_strndup(&m->memory, json_string_value(name), size);
+        if (copy == NULL)
+            return error_nomem(err, "class labels");
+        m->class_names[i] = span_of(copy, size);
+    }
+    return ALF_OK;
+}
+
+static alf_status read_labels(models *m, const char *folder, alf_error *err)
+{
+    buf text;
+    json_error_t where;
+    buf_init(&text);
+    alf_status status = read_text(folder, &m->layout, MODELS_LABELS, &text, err);
+    if (status == ALF_OK) {
+        json_t *root = json_loadb(text.data, text.size, 0, &where);
+        status = root == NULL
+                     ? error_set(err, ALF_E_FORMAT, "not JSON, line %d: %s", where.line, where.text)
+                     : take_labels(m, root, err);
+        json_decref(root);
+    }
+    buf_fini(&text);
+    return in_folder(status, m->layout.path[MODELS_LABELS], err);
+}
+
+/* The order scikit-learn's LabelEncoder gives the four categories. */
+static void assume_labels(models *m)
+{
+    static const char *const sorted[] = {"critical", "noise", "routine", "suspicious"};
+    m->class_count = 4;
+    for (size_t i = 0; i < 4; i++)
+        m->class_names[i] = span_from_string(sorted[i]);
+    m->labels_assumed = true;
+}
+
+static alf_status map_labels(models *m, alf_error *err)
+{
+    for (uint32_t i = 0; i < m->class_count; i++) {
+        alf_span name = m->class_names[i];
+        alf_category c = ALF_CRITICAL;
+        while (c <= ALF_NOISE && (strlen(alf_category_name(c)) != name.size ||
+                                  strncasecmp(alf_category_name(c), name.data, name.size) != 0))
+            c++;
+        if (c > ALF_NOISE)
+            return error_set(
+                err, ALF_E_UNSUPPORTED,
+                "class label \"%.*s\" is not a category (critical, suspicious, routine, "
+                "noise); name the classes in labels.json",
+                span_width(name), name.data);
+        m->class_category[i] = c;
+    }
+    return ALF_OK;
+}
+
+static alf_status find_labels(models *m, const char *folder, alf_error *err)
+{
+    if (m->layout.path[MODELS_LABELS][0] != '\0')
+        TRY(read_labels(m, folder, err));
+    else if (m->has_manifest && m->manifest.labels.count > 0) {
+        m->class_count = m->manifest.labels.count;
+        if (m->class_count > MODELS_MAX_CLASSES)
+            return error_set(err, ALF_E_LIMIT, "%u classes, at most %d", m->class_count,
+                             (int)MODELS_MAX_CLASSES);
+        memcpy(m->class_names, m->manifest.labels.names, m->class_count * sizeof *m->class_names);
+    } else
+        assume_labels(m);
+    return map_labels(m, err);
+}
+
+static alf_status find_profile(models *m, const models_options *options, alf_error *err)
+{
+    m->profile = options->profile_given ? options->profile : LOG_PROFILE_PIPELINE;
+    if (options->profile_given || !m->has_manifest)
+        return ALF_OK;
+    if (log_profile_from_name(m->manifest.profile, &m->profile))
+        return ALF_OK;
+    return error_set(err, ALF_E_FORMAT, "manifest: profile \"%.*s\", expected pipeline or serving",
+                     span_width(m->manifest.profile), m->manifest.profile.data);
+}
+
+/* ---- components ---- */
+
+static alf_status missing_half(const models *m, models_file have, models_file want, alf_error *err)
+{
+    return error_set(err, ALF_E_NOT_FOUND, "%s is there but its %s is not: expected %s",
+                     m->layout.path[have], models_file_names[want], candidates[want][0]);
+}
+
+static alf_status open_text(models *m, const char *folder, const models_options *options,
+                            alf_error *err)
+{
+    engine *vectorizer = NULL;
+    engine *classifier = NULL;
+    if (m->layout.path[MODELS_VECTORIZER][0] == '\0')
+        return missing_half(m, MODELS_CLASSIFIER, MODELS_VECTORIZER, err);
+    TRY(find_labels(m, folder, err));
+    TRY(models_load_engine(folder, &m->layout, MODELS_VECTORIZER, &vectorizer, NULL, err));
+    alf_status status =
+        models_load_engine(folder, &m->layout, MODELS_CLASSIFIER, &classifier, NULL, err);
+    if (status != ALF_OK) {
+        engine_free(vectorizer);
+        return status;
+    }
+    bool zero_is_absent = m->has_manifest || !options->literal_zero;
+    TRY(text_chain_init(&m->text, vectorizer, classifier, zero_is_absent, err));
+    m->has_text = true;
+    if (m->text.class_count != m->class_count)
+        return error_set(
+            err, ALF_E_FORMAT,
+            "the classifier gives %u classes, %u labels are known; name the classes in "
+            "labels.json",
+            m->text.class_count, m->class_count);
+    return ALF_OK;
+}
+
+static alf_status open_anomaly(models *m, const char *folder, alf_error *err)
+{
+    engine *first = NULL;
+    engine *second = NULL;
+    uint32_t features = LOG_FEATURES;
+    if (m->layout.path[MODELS_SCALER][0] == '\0')
+        return missing_half(m, MODELS_ANOMALY, MODELS_SCALER, err);
+    TRY(models_load_engine(folder, &m->layout, MODELS_SCALER, &first, &features, err));
+    alf_status status = ALF_OK;
+    if (features != LOG_FEATURES)
+        status = error_set(err, ALF_E_UNSUPPORTED,
+                           "the scaler takes %u features, the preprocessing profiles give %d",
+                           features, (int)LOG_FEATURES);
+    if (status == ALF_OK)
+        status = models_load_engine(folder, &m->layout, MODELS_ANOMALY, &second, NULL, err);
+    if (status != ALF_OK) {
+        engine_free(first);
+        return status;
+    }
+    TRY(anomaly_chain_init(&m->anomaly, first, second, LOG_FEATURES, err));
+    m->has_anomaly = true;
+    return ALF_OK;
+}
+
+alf_status models_open(models *m, const char *folder, const models_options *options, alf_error *err)
+{
+    *m = (models){0};
+    arena_init(&m->memory, 64 << 20);
+    TRY(models_locate(folder, &m->layout, err));
+    if (m->layout.path[MODELS_MANIFEST][0] != '\0')
+        TRY(in_folder(read_manifest(m, folder, err), folder, err));
+    TRY(in_folder(find_profile(m, options, err), folder, err));
+    if (m->layout.path[MODELS_CLASSIFIER][0] != '\0')
+        TRY(in_folder(open_text(m, folder, options, err), folder, err));
+    if (m->layout.path[MODELS_ANOMALY][0] != '\0')
+        TRY(in_folder(open_anomaly(m, folder, err), folder, err));
+    return ALF_OK;
+}
+
+void models_close(models *m)
+{
+    if (m->has_text)
+        text_chain_fini(&m->text);
+    if (m->has_anomaly)
+        anomaly_chain_fini(&m->anomaly);
+    arena_fini(&m->memory);
+    *m = (models){0};
+}

@@ -1,0 +1,74 @@
+/*
+ * The models of a bundle folder, loaded: which files there are, in which of the layouts in use, and
+ * the engines made of them (docs/bundle.md). Immutable once open; shared between threads.
+ */
+#ifndef ALF_CLASSIFY_MODELS_H
+#define ALF_CLASSIFY_MODELS_H
+
+#include "engine/chain.h"
+#include "logs/normalise.h"
+#include "model/manifest.h"
+
+/* The files a bundle can hold, by what they are. */
+typedef enum models_file {
+    MODELS_ANOMALY,
+    MODELS_SCALER,
+    MODELS_CLASSIFIER,
+    MODELS_VECTORIZER,
+    MODELS_LABELS,
+    MODELS_MANIFEST,
+    MODELS_FILE_COUNT
+} models_file;
+
+enum { MODELS_MAX_CLASSES = 16, MODELS_PATH = 96 };
+
+/* "anomaly_detector", "anomaly_scaler", ...: the names `validate` prints. */
+extern const char *const models_file_names[MODELS_FILE_COUNT];
+
+/* Where each file is: a path relative to the folder, empty when absent. */
+typedef struct models_layout {
+    char path[MODELS_FILE_COUNT][MODELS_PATH];
+    uint64_t size[MODELS_FILE_COUNT]; /* bytes */
+} models_layout;
+
+/* Finds the files of a bundle: the layout of `convert` first, then the older ones. A folder that
+ * holds joblib models only is ALF_E_NOT_FOUND with the advice to convert them. */
+alf_status models_locate(const char *folder, models_layout *out, alf_error *err);
+
+/* Whether the path names a joblib file. */
+bool models_is_joblib(const char *path);
+
+/* Reads one ONNX file of the bundle, or makes ONNX of a scaler or vectorizer kept as joblib; and
+ * loads it. feature_count: set for a joblib scaler, else untouched; NULL allowed. */
+alf_status models_load_engine(const char *folder, const models_layout *layout, models_file which,
+                              engine **out, uint32_t *feature_count, alf_error *err);
+
+typedef struct models_options {
+    bool literal_zero;  /* model.absent_terms: zero. Ignored where the file itself maps zeros */
+    bool profile_given; /* by configuration or command line */
+    log_profile profile;
+} models_options;
+
+typedef struct models {
+    arena memory;
+    models_layout layout;
+    bool has_manifest;
+    manifest manifest;
+    log_profile profile;
+    bool labels_assumed; /* nothing names the classes: alphabetical order of the four categories */
+    uint32_t class_count;
+    alf_span class_names[MODELS_MAX_CLASSES];
+    alf_category class_category[MODELS_MAX_CLASSES];
+    bool has_text, has_anomaly;
+    text_chain text;
+    anomaly_chain anomaly;
+} models;
+
+/* Opens the bundle; a component whose files are all absent is simply not there, one that is half
+ * there or broken is an error, and so is a bundle with none. The caller calls models_close in any
+ * case. */
+alf_status models_open(models *m, const char *folder, const models_options *options,
+                       alf_error *err);
+void models_close(models *m);
+
+#endif
