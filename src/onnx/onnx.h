@@ -115,8 +115,9 @@ typedef struct onnx_model {
     size_t node_count, initializer_count, input_count, output_count;
     onnx_node *nodes; /* as in the file: topological order is checked by onnx_check */
     onnx_tensor *initializers;
-    onnx_value_info *inputs; /* initializers listed as inputs (IR < 4) are left out */
+    onnx_value_info *inputs; /* initializers listed as inputs too are left out */
     onnx_value_info *outputs;
+    bool sealed; /* read from a file: the building functions refuse it */
 } onnx_model;
 
 /*
@@ -147,7 +148,7 @@ const onnx_attribute *onnx_find_attribute(const onnx_node *node, const char *nam
 onnx_model *onnx_new(const char *graph_name);
 alf_status onnx_add_opset(onnx_model *m, const char *domain, int64_t version, alf_error *err);
 alf_status onnx_add_metadata(onnx_model *m, const char *key, alf_span text, alf_error *err);
-/* dims: -1 for a symbolic dimension, which is written as the name "N". */
+/* dims: -1 for an unknown dimension; as the first one it is written as the name "N". */
 alf_status onnx_add_input(onnx_model *m, const char *name, onnx_type type, uint32_t rank,
                           const int64_t *dims, alf_error *err);
 alf_status onnx_add_output(onnx_model *m, const char *name, onnx_type type, uint32_t rank,

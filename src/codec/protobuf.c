@@ -1,0 +1,285 @@
+/*
+ * The protobuf wire format. Every length is checked against what is left of the enclosing message,
+ * so a reader never leaves the bytes it was opened over.
+ */
+#include "codec/protobuf.h"
+
+#include <inttypes.h>
+#include <string.h>
+
+enum { LONGEST_VARINT = 10 };
+
+pb_reader pb_open(alf_span message, uint64_t offset)
+{
+    return (pb_reader){message, offset};
+}
+
+pb_reader pb_enter(const pb_field *field)
+{
+    return pb_open(field->bytes, field->bytes_offset);
+}
+
+static void advance(pb_reader *r, size_t n)
+{
+    r->rest.data += n;
+    r->rest.size -= n;
+    r->offset += n;
+}
+
+static alf_status read_varint(pb_reader *r, uint64_t *out, alf_error *err)
+{
+    uint64_t number = 0;
+    for (size_t i = 0; i < LONGEST_VARINT; i++) {
+        if (i >= r->rest.size)
+            return error_at(err, ALF_E_FORMAT, r->offset,
+                            "truncated protobuf: a varint is cut off after %zu bytes", i);
+        uint64_t byte = (unsigned char)r->rest.data[i];
+        if (i == LONGEST_VARINT - 1 && byte > 1)
+            break;
+        number |= (byte & 0x7f) << (7 * i);
+        if (byte < 0x80) {
+            advance(r, i + 1);
+            *out = number;
+            return ALF_OK;
+        }
+    }
+    return error_at(err, ALF_E_FORMAT, r->offset, "malformed protobuf: a varint over 64 bits");
+}
+
+static alf_status read_fixed(pb_reader *r, size_t width, uint64_t *out, alf_error *err)
+{
+    if (r->rest.size < width)
+        return error_at(err, ALF_E_FORMAT, r->offset,
+                        "truncated protobuf: %zu bytes of a %zu-byte number", r->rest.size, width);
+    uint64_t number = 0;
+    for (size_t i = 0; i < width; i++)
+        number |= (uint64_t)(unsigned char)r->rest.data[i] << (8 * i);
+    advance(r, width);
+    *out = number;
+    return ALF_OK;
+}
+
+static alf_status read_bytes(pb_reader *r, pb_field *field, alf_error *err)
+{
+    uint64_t size;
+    TRY(read_varint(r, &size, err));
+    if (size > r->rest.size)
+        return error_at(err, ALF_E_FORMAT, field->offset,
+                        "truncated protobuf: field %" PRIu32 " claims %" PRIu64
+                        " bytes, %zu are left",
+                        field->number, size, r->rest.size);
+    field->bytes = (alf_span){r->rest.data, (size_t)size};
+    field->bytes_offset = r->offset;
+    advance(r, (size_t)size);
+    return ALF_OK;
+}
+
+alf_status pb_next(pb_reader *r, pb_field *field, alf_error *err)
+{
+    *field = (pb_field){.offset = r->offset};
+    uint64_t tag;
+    TRY(read_varint(r, &tag, err));
+    uint64_t number = tag >> 3;
+    if (number == 0 || number >= (1U << 29))
+        return error_at(err, ALF_E_FORMAT, field->offset,
+                        "malformed protobuf: field number %" PRIu64, number);
+    field->number = (uint32_t)number;
+    switch (tag & 7) {
+    case PB_VARINT:
+        field->wire = PB_VARINT;
+        return read_varint(r, &field->value, err);
+    case PB_FIXED64:
+        field->wire = PB_FIXED64;
+        return read_fixed(r, 8, &field->value, err);
+    case PB_BYTES:
+        field->wire = PB_BYTES;
+        return read_bytes(r, field, err);
+    case PB_FIXED32:
+        field->wire = PB_FIXED32;
+        return read_fixed(r, 4, &field->value, err);
+    default:
+        return error_at(err, ALF_E_FORMAT, field->offset,
+                        "malformed protobuf: field %" PRIu32
+                        " has wire type %d; groups are not supported",
+                        field->number, (int)(tag & 7));
+    }
+}
+
+alf_status pb_expect(const pb_field *field, pb_wire wire, const char *what, alf_error *err)
+{
+    if (field->wire == wire)
+        return ALF_OK;
+    return error_at(err, ALF_E_FORMAT, field->offset,
+                    "%s (field %" PRIu32 ") is stored with wire type %d, expected %d", what,
+                    field->number, (int)field->wire, (int)wire);
+}
+
+alf_status pb_get_bytes(const pb_field *field, const char *what, alf_span *out, alf_error *err)
+{
+    TRY(pb_expect(field, PB_BYTES, what, err));
+    *out = field->bytes;
+    return ALF_OK;
+}
+
+alf_status pb_get_int(const pb_field *field, const char *what, int64_t *out, alf_error *err)
+{
+    TRY(pb_expect(field, PB_VARINT, what, err));
+    *out = (int64_t)field->value;
+    return ALF_OK;
+}
+
+static size_t fixed_width(pb_wire element)
+{
+    return element == PB_FIXED64 ? 8 : 4;
+}
+
+/* A varint ends at each byte without the top bit; overlong ones are found when they are taken. */
+static size_t count_varints(alf_span bytes)
+{
+    size_t n = 0;
+    for (size_t i = 0; i < bytes.size; i++)
+        n += (unsigned char)bytes.data[i] < 0x80;
+    return n;
+}
+
+alf_status pb_count_values(const pb_field *field, pb_wire element, const char *what, size_t *count,
+                           alf_error *err)
+{
+    if (field->wire == element) {
+        *count += 1;
+        return ALF_OK;
+    }
+    TRY(pb_expect(field, PB_BYTES, what, err));
+    alf_span bytes = field->bytes;
+    if (element == PB_VARINT) {
+        *count += count_varints(bytes);
+        return ALF_OK;
+    }
+    if (bytes.size % fixed_width(element) != 0)
+        return error_at(err, ALF_E_FORMAT, field->offset,
+                        "%s: %zu bytes are not a whole number of %zu-byte values", what, bytes.size,
+                        fixed_width(element));
+    *count += bytes.size / fixed_width(element);
+    return ALF_OK;
+}
+
+/* By memcpy: the caller's array may be of floats or of signed numbers. */
+static void store(void *out, size_t *count, pb_wire element, uint64_t number)
+{
+    uint32_t narrow = (uint32_t)number;
+    if (element == PB_FIXED32)
+        memcpy((char *)out + *count * sizeof narrow, &narrow, sizeof narrow);
+    else
+        memcpy((char *)out + *count * sizeof number, &number, sizeof number);
+    *count += 1;
+}
+
+alf_status pb_take_values(const pb_field *field, pb_wire element, void *out, size_t *count,
+                          alf_error *err)
+{
+    if (field->wire == element) {
+        store(out, count, element, field->value);
+        return ALF_OK;
+    }
+    pb_reader r = pb_enter(field);
+    while (!pb_done(&r)) {
+        uint64_t number;
+        if (element == PB_VARINT)
+            TRY(read_varint(&r, &number, err));
+        else
+            TRY(read_fixed(&r, fixed_width(element), &number, err));
+        store(out, count, element, number);
+    }
+    return ALF_OK;
+}
+
+/* ---- writing ---- */
+
+static size_t encode_varint(uint64_t number, char out[LONGEST_VARINT])
+{
+    size_t n = 0;
+    while (number >= 0x80) {
+        out[n++] = (char)(unsigned char)((number & 0x7f) | 0x80);
+        number >>= 7;
+    }
+    out[n++] = (char)number;
+    return n;
+}
+
+void pb_put_varint(buf *out, uint64_t number)
+{
+    char bytes[LONGEST_VARINT];
+    buf_append(out, bytes, encode_varint(number, bytes));
+}
+
+static void put_tag(buf *out, uint32_t field, pb_wire wire)
+{
+    pb_put_varint(out, (uint64_t)field << 3 | (uint64_t)wire);
+}
+
+void pb_put_int(buf *out, uint32_t field, int64_t number)
+{
+    put_tag(out, field, PB_VARINT);
+    pb_put_varint(out, (uint64_t)number);
+}
+
+void pb_put_bytes(buf *out, uint32_t field, alf_span bytes)
+{
+    put_tag(out, field, PB_BYTES);
+    pb_put_varint(out, bytes.size);
+    buf_append_span(out, bytes);
+}
+
+static void put_fixed32(buf *out, float number)
+{
+    uint32_t bits;
+    memcpy(&bits, &number, sizeof bits);
+    char bytes[4];
+    for (size_t i = 0; i < 4; i++)
+        bytes[i] = (char)(unsigned char)(bits >> (8 * i));
+    buf_append(out, bytes, sizeof bytes);
+}
+
+void pb_put_float(buf *out, uint32_t field, float number)
+{
+    put_tag(out, field, PB_FIXED32);
+    put_fixed32(out, number);
+}
+
+void pb_put_packed_ints(buf *out, uint32_t field, const int64_t *numbers, size_t count)
+{
+    size_t begun = pb_begin(out, field);
+    for (size_t i = 0; i < count; i++)
+        pb_put_varint(out, (uint64_t)numbers[i]);
+    pb_end(out, begun);
+}
+
+void pb_put_packed_floats(buf *out, uint32_t field, const float *numbers, size_t count)
+{
+    size_t begun = pb_begin(out, field);
+    for (size_t i = 0; i < count; i++)
+        put_fixed32(out, numbers[i]);
+    pb_end(out, begun);
+}
+
+size_t pb_begin(buf *out, uint32_t field)
+{
+    put_tag(out, field, PB_BYTES);
+    return out->size;
+}
+
+/* The length goes before content already written; messages nest a few levels, so moving it is
+ * cheap and saves a second walk over the model to compute sizes. */
+void pb_end(buf *out, size_t begun)
+{
+    char length[LONGEST_VARINT];
+    if (out->failed)
+        return;
+    size_t content = out->size - begun;
+    size_t n = encode_varint(content, length);
+    if (buf_reserve(out, n) == NULL)
+        return;
+    memmove(out->data + begun + n, out->data + begun, content);
+    memcpy(out->data + begun, length, n);
+    out->size += n;
+}
