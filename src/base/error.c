@@ -83,34 +83,3 @@ const char *error_text(const alf_error *err, char *buffer, size_t size)
                    err->node[0] ? "node " : "", err->node, err->node[0] ? ": " : "", err->message);
     return buffer;
 }
-
-const char *alf_status_name(alf_status status)
-{
-    switch (status) {
-    case ALF_OK:
-        return "ALF_OK";
-    case ALF_E_NOMEM:
-        return "ALF_E_NOMEM";
-    case ALF_E_ARGUMENT:
-        return "ALF_E_ARGUMENT";
-    case ALF_E_CONFIG:
-        return "ALF_E_CONFIG";
-    case ALF_E_IO:
-        return "ALF_E_IO";
-    case ALF_E_NOT_FOUND:
-        return "ALF_E_NOT_FOUND";
-    case ALF_E_FORMAT:
-        return "ALF_E_FORMAT";
-    case ALF_E_LIMIT:
-        return "ALF_E_LIMIT";
-    case ALF_E_UNSUPPORTED:
-        return "ALF_E_UNSUPPORTED";
-    case ALF_E_REFUSED:
-        return "ALF_E_REFUSED";
-    case ALF_E_MISMATCH:
-        return "ALF_E_MISMATCH";
-    case ALF_E_INTERNAL:
-        return "ALF_E_INTERNAL";
-    }
-    return "unknown status";
-}
