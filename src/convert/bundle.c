@@ -6,6 +6,7 @@
 #include "base/span.h"
 #include "convert/emit.h"
 #include "convert/extract.h"
+#include "engine/engine.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -88,9 +89,23 @@ static alf_status from_file(alf_status status, const char *file, alf_error *err)
     return status;
 }
 
-static alf_status build_anomaly(bundle *b, const source *s, alf_error *err)
+alf_status bundle_adopt(bundle *b, size_t which, alf_span file, alf_error *err)
 {
-    if (s->isolation == NULL)
+    engine *e = NULL;
+    alf_status status = engine_load(file, 0, &e, err);
+    engine_free(e);
+    if (status != ALF_OK) {
+        error_file(err, bundle_file_names[which]);
+        return status;
+    }
+    b->adopted[which] = true;
+    buf_append_span(&b->files[which], file);
+    return buf_status(&b->files[which], err);
+}
+
+static alf_status build_anomaly(bundle *b, const source *s, alf_span adopt, alf_error *err)
+{
+    if (s->isolation == NULL && adopt.size == 0)
         return missing(err, "anomaly_detector", "IsolationForest");
     if (s->scaler == NULL)
         return missing(err, "anomaly_detector", "StandardScaler");
@@ -98,6 +113,8 @@ static alf_status build_anomaly(bundle *b, const source *s, alf_error *err)
     onnx_model *graph = NULL;
     TRY(from_file(bundle_scaler(s->scaler, &b->files[BUNDLE_SCALER], &b->feature_count, err),
                   s->scaler_file, err));
+    if (s->isolation == NULL)
+        return bundle_adopt(b, BUNDLE_ANOMALY, adopt, err);
     TRY(from_file(extract_isolation_forest(s->isolation, &b->memory, &model, err),
                   s->isolation_file, err));
     if (model.trees.feature_count != b->feature_count)
@@ -127,21 +144,23 @@ static alf_status number_labels(bundle *b, uint32_t count, alf_error *err)
     return ALF_OK;
 }
 
-static alf_status build_text(bundle *b, const source *s, alf_error *err)
+static alf_status build_text(bundle *b, const source *s, alf_span adopt, alf_error *err)
 {
     if (s->vectorizer == NULL)
         return missing(err, "tfidf_xgboost", "TfidfVectorizer");
-    if (s->classifier == NULL)
+    if (s->classifier == NULL && adopt.size == 0)
         return missing(err, "tfidf_xgboost", "XGBClassifier");
     boosted_classifier model;
     onnx_model *graph = NULL;
     TRY(from_file(bundle_vectorizer(s->vectorizer, &b->files[BUNDLE_VECTORIZER], err),
                   s->vectorizer_file, err));
-    TRY(from_file(extract_boosted(s->classifier, &b->memory, &model, err), s->classifier_file,
-                  err));
     if (s->labels != NULL)
         TRY(from_file(extract_labels(s->labels, &b->memory, &b->labels, err), s->labels_file, err));
-    else
+    if (s->classifier == NULL)
+        return bundle_adopt(b, BUNDLE_CLASSIFIER, adopt, err);
+    TRY(from_file(extract_boosted(s->classifier, &b->memory, &model, err), s->classifier_file,
+                  err));
+    if (s->labels == NULL)
         TRY(number_labels(b, model.class_count, err));
     if (b->labels.count != model.class_count)
         return error_set(err, ALF_E_FORMAT,
@@ -155,9 +174,9 @@ static alf_status build_text(bundle *b, const source *s, alf_error *err)
 alf_status bundle_build(bundle *b, const source *s, bundle_parts parts, alf_error *err)
 {
     if (parts.anomaly)
-        TRY(build_anomaly(b, s, err));
+        TRY(build_anomaly(b, s, parts.anomaly_onnx, err));
     if (parts.text)
-        TRY(build_text(b, s, err));
+        TRY(build_text(b, s, parts.classifier_onnx, err));
     return ALF_OK;
 }
 

@@ -16,11 +16,14 @@ typedef struct bundle {
     arena memory;
     buf files[BUNDLE_FILES]; /* ONNX bytes; empty: not made */
     class_labels labels;
-    uint32_t feature_count; /* of the scaler and the isolation forest; 0 without them */
+    bool adopted[BUNDLE_FILES]; /* taken as it was, not converted */
+    uint32_t feature_count;     /* of the scaler and the isolation forest; 0 without them */
 } bundle;
 
 typedef struct bundle_parts {
     bool anomaly, text; /* which components to convert */
+    alf_span anomaly_onnx,
+        classifier_onnx; /* ONNX files to adopt where the joblib model is absent */
 } bundle_parts;
 
 void bundle_init(bundle *b);
@@ -34,6 +37,11 @@ alf_status bundle_build(bundle *b, const source *s, bundle_parts parts, alf_erro
  * tfidf_vectorizer.joblib beside ONNX files. */
 alf_status bundle_scaler(const value *object, buf *out, uint32_t *feature_count, alf_error *err);
 alf_status bundle_vectorizer(const value *object, buf *out, alf_error *err);
+
+/* Takes a finished ONNX file as it is (borrowed bytes, copied), after the engine has loaded it: for
+ * sources that keep anomaly_detector.onnx or xgboost.onnx beside their joblib parts. labels stay
+ * those of a LabelEncoder in the source, if any. */
+alf_status bundle_adopt(bundle *b, size_t which, alf_span file, alf_error *err);
 
 /* Writes the files and the manifest (whose file entries it fills) into a new folder beside `folder`
  * and renames it into place. An existing folder is replaced only with `force`. */

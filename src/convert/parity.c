@@ -201,9 +201,9 @@ alf_status parity_check(const source *s, const bundle *b, const alf_span *texts,
                         const double *features, size_t n, parity_result *out, alf_error *err)
 {
     *out = (parity_result){.proof = {.present = true, .logs = n}};
-    if (b->files[BUNDLE_CLASSIFIER].size > 0)
+    if (b->files[BUNDLE_CLASSIFIER].size > 0 && !b->adopted[BUNDLE_CLASSIFIER])
         TRY(check_text(s, b, texts, n, out, err));
-    if (b->files[BUNDLE_ANOMALY].size > 0)
+    if (b->files[BUNDLE_ANOMALY].size > 0 && !b->adopted[BUNDLE_ANOMALY])
         TRY(check_anomaly(s, b, features, n, out, err));
     return ALF_OK;
 }

@@ -21,8 +21,9 @@ typedef struct parity_result {
     size_t example_count;
 } parity_result;
 
-/* texts: n normalised texts. features: n * feature_count. Compares what the bundle has. A mismatch
- * is not an error: it is counted in *out. */
+/* texts: n normalised texts. features: n * feature_count. Compares what was converted; files
+ * adopted as they were have nothing to be compared with. A mismatch is not an error: it is counted
+ * in *out. */
 alf_status parity_check(const source *s, const bundle *b, const alf_span *texts,
                         const double *features, size_t n, parity_result *out, alf_error *err);
 
