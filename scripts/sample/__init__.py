@@ -1,0 +1,1 @@
+"""Parts of the sample data: log templates, their variable fields, line formats, preprocessing."""
