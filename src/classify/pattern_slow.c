@@ -1,0 +1,270 @@
+/*
+ * PCRE2. Work is bounded in two ways, because PCRE2 counts steps per starting point only:
+ *  - a limit on steps and on heap for each starting point;
+ *  - a long text is searched some starting points at a time, and between two portions the CPU time
+ *    of this thread is compared with a budget that grows with the text.
+ * A pattern that runs into either is reported, never taken for "not found".
+ */
+#include "classify/pattern_slow.h"
+
+#include "base/mem.h"
+#include "base/span.h"
+
+#include <time.h>
+
+#define PCRE2_CODE_UNIT_WIDTH 8
+#include <pcre2.h>
+
+enum {
+    SMALL_TEXT = 4096, /* searched in one go */
+    MAX_NESTING = 64,
+    STEP_LIMIT = 100000,
+    HEAP_LIMIT_KIB = 4096,
+    JIT_STACK_START = 32 << 10,
+    JIT_STACK_MAX = 512 << 10,
+    PORTION_BYTES = 16 << 20, /* starting points x text size of the first portions */
+    PORTION_GROWTH = 64       /* how much larger a portion gets while all goes fast */
+};
+
+struct slow_pattern {
+    pcre2_code *code;
+    bool utf;
+    bool anchored; /* only one starting point */
+};
+
+struct slow_scratch {
+    pcre2_general_context *general;
+    pcre2_match_context *context;
+    pcre2_match_data *data;
+    pcre2_jit_stack *stack;
+};
+
+static void *pcre2_get(PCRE2_SIZE size, void *unused)
+{
+    (void)unused;
+    return mem_alloc(size);
+}
+
+static void pcre2_put(void *pointer, void *unused)
+{
+    (void)unused;
+    mem_free(pointer);
+}
+
+/* Byte mode serves every pattern that is about ASCII; this finds the others. */
+static bool needs_utf(alf_span pattern)
+{
+    for (size_t i = 0; i < pattern.size; i++) {
+        if ((unsigned char)pattern.data[i] >= 0x80)
+            return true;
+        if (pattern.data[i] != '\\' || i + 1 == pattern.size)
+            continue;
+        char c = pattern.data[++i];
+        if (c == 'p' || c == 'P' || c == 'X')
+            return true;
+        bool named = c == 'N' && i + 2 < pattern.size && pattern.data[i + 1] == '{';
+        if (named && pattern.data[i + 2] == 'U')
+            return true;
+        if (c != 'x' || i + 1 == pattern.size || pattern.data[i + 1] != '{')
+            continue;
+        const char *digits = pattern.data + i + 2;
+        const char *end = memchr(digits, '}', pattern.size - i - 2);
+        while (end != NULL && digits < end && *digits == '0')
+            digits++;
+        if (end != NULL && end - digits > 2)
+            return true;
+    }
+    return span_starts(pattern, SPAN_LITERAL("(*UTF"));
+}
+
+static alf_status compile_with(const pattern_spec *spec, pcre2_compile_context *context,
+                               slow_pattern *p, alf_error *err)
+{
+    uint32_t options = PCRE2_DOTALL | PCRE2_NEVER_BACKSLASH_C | PCRE2_USE_OFFSET_LIMIT;
+    options |= spec->caseless ? PCRE2_CASELESS : 0;
+    options |= p->utf ? PCRE2_UTF | PCRE2_MATCH_INVALID_UTF : PCRE2_NEVER_UTF;
+    int number;
+    PCRE2_SIZE offset;
+    p->code = pcre2_compile((PCRE2_SPTR)spec->text.data, spec->text.size, options, &number, &offset,
+                            context);
+    if (p->code == NULL && number == PCRE2_ERROR_NOMEMORY)
+        return error_nomem(err, "a pattern");
+    if (p->code == NULL) {
+        PCRE2_UCHAR reason[128] = "";
+        pcre2_get_error_message(number, reason, sizeof reason);
+        return error_set(err, ALF_E_CONFIG, "the pattern is wrong at its byte %zu: %s",
+                         (size_t)offset, (const char *)reason);
+    }
+    uint32_t all = 0;
+    (void)pcre2_pattern_info(p->code, PCRE2_INFO_ALLOPTIONS, &all);
+    p->anchored = (all & PCRE2_ANCHORED) != 0;
+    return ALF_OK;
+}
+
+static alf_status check_text(alf_span text, alf_error *err)
+{
+    if (text.size == 0)
+        return error_set(err, ALF_E_CONFIG, "the pattern is empty: it would match every log");
+    if (text.size > PATTERN_MAX_BYTES)
+        return error_set(err, ALF_E_LIMIT, "the pattern has %zu bytes; at most 4096 are accepted",
+                         text.size);
+    if (memchr(text.data, '\0', text.size) != NULL)
+        return error_set(err, ALF_E_CONFIG, "the pattern has a NUL byte; write \\x00");
+    return ALF_OK;
+}
+
+alf_status slow_compile(const pattern_spec *spec, slow_pattern **out, alf_error *err)
+{
+    TRY(check_text(spec->text, err));
+    pcre2_general_context *general = pcre2_general_context_create(pcre2_get, pcre2_put, NULL);
+    pcre2_compile_context *context = NULL;
+    slow_pattern *p = mem_calloc(1, sizeof *p);
+    alf_status status;
+    if (general != NULL)
+        context = pcre2_compile_context_create(general);
+    if (p == NULL || context == NULL) {
+        status = error_nomem(err, "a pattern");
+    } else {
+        p->utf = needs_utf(spec->text);
+        (void)pcre2_set_parens_nest_limit(context, MAX_NESTING);
+        status = compile_with(spec, context, p, err);
+    }
+    pcre2_compile_context_free(context);
+    pcre2_general_context_free(general);
+    if (status == ALF_OK)
+        *out = p;
+    else
+        mem_free(p);
+    return status;
+}
+
+void slow_free(slow_pattern *p)
+{
+    if (p == NULL)
+        return;
+    pcre2_code_free(p->code);
+    mem_free(p);
+}
+
+void slow_use_jit(slow_pattern *p)
+{
+    (void)pcre2_jit_compile(p->code, PCRE2_JIT_COMPLETE);
+}
+
+bool slow_is_utf(const slow_pattern *p)
+{
+    return p->utf;
+}
+
+bool slow_matches_empty(const slow_pattern *p)
+{
+    uint32_t empty = 1;
+    (void)pcre2_pattern_info(p->code, PCRE2_INFO_MATCHEMPTY, &empty);
+    return empty != 0;
+}
+
+slow_scratch *slow_scratch_new(void)
+{
+    slow_scratch *s = mem_calloc(1, sizeof *s);
+    if (s == NULL)
+        return NULL;
+    s->general = pcre2_general_context_create(pcre2_get, pcre2_put, NULL);
+    if (s->general != NULL) {
+        s->context = pcre2_match_context_create(s->general);
+        s->data = pcre2_match_data_create(1, s->general);
+    }
+    if (s->context == NULL || s->data == NULL) {
+        slow_scratch_free(s);
+        return NULL;
+    }
+    /* Without JIT there is no stack, and none is needed. */
+    s->stack = pcre2_jit_stack_create(JIT_STACK_START, JIT_STACK_MAX, s->general);
+    if (s->stack != NULL)
+        pcre2_jit_stack_assign(s->context, NULL, s->stack);
+    (void)pcre2_set_match_limit(s->context, STEP_LIMIT);
+    (void)pcre2_set_depth_limit(s->context, STEP_LIMIT);
+    (void)pcre2_set_heap_limit(s->context, HEAP_LIMIT_KIB);
+    return s;
+}
+
+void slow_scratch_free(slow_scratch *s)
+{
+    if (s == NULL)
+        return;
+    pcre2_jit_stack_free(s->stack);
+    pcre2_match_data_free(s->data);
+    pcre2_match_context_free(s->context);
+    pcre2_general_context_free(s->general);
+    mem_free(s);
+}
+
+static uint64_t cpu_now(void)
+{
+    struct timespec t;
+    if (clock_gettime(CLOCK_THREAD_CPUTIME_ID, &t) != 0)
+        return 0;
+    return (uint64_t)t.tv_sec * 1000000000u + (uint64_t)t.tv_nsec;
+}
+
+/* One call of PCRE2; last: the last starting point tried. */
+static alf_status search_portion(const slow_pattern *p, slow_scratch *s, alf_span text,
+                                 size_t first, size_t last, bool *found, alf_error *err)
+{
+    (void)pcre2_set_offset_limit(s->context, last);
+    int rc = pcre2_match(p->code, (PCRE2_SPTR)text.data, text.size, first, 0, s->data, s->context);
+    *found = rc >= 0;
+    if (rc >= 0 || rc == PCRE2_ERROR_NOMATCH)
+        return ALF_OK;
+    if (rc == PCRE2_ERROR_NOMEMORY)
+        return error_nomem(err, "matching a pattern");
+    PCRE2_UCHAR reason[128] = "";
+    pcre2_get_error_message(rc, reason, sizeof reason);
+    return error_set(err, ALF_E_LIMIT,
+                     "a pattern took too much work on a text of %zu bytes (%s); simplify it",
+                     text.size, (const char *)reason);
+}
+
+/* In UTF mode a search starts at the start of a character: trying some bytes twice does no harm. */
+static size_t character_start(const slow_pattern *p, alf_span text, size_t at)
+{
+    for (int i = 0; p->utf && i < 3 && at < text.size && (text.data[at] & 0xC0) == 0x80; i++)
+        at--;
+    return at;
+}
+
+/* Portion by portion, under a budget of 20 ms and 64 ns a byte. */
+static alf_status search_long(const slow_pattern *p, slow_scratch *s, alf_span text, bool *found,
+                              alf_error *err)
+{
+    size_t smallest = PORTION_BYTES / text.size + 4;
+    size_t step = smallest;
+    uint64_t start = cpu_now(), before = start;
+    uint64_t budget = 20000000u + 64u * (uint64_t)text.size;
+    for (size_t first = 0; first <= text.size;) {
+        TRY(search_portion(p, s, text, first, first + step - 1, found, err));
+        if (*found)
+            return ALF_OK;
+        uint64_t now = cpu_now();
+        if (now - start > budget)
+            return error_set(err, ALF_E_LIMIT,
+                             "a pattern took too long on a text of %zu bytes; simplify it",
+                             text.size);
+        first = character_start(p, text, first + step);
+        if (now - before < 500000 && step < smallest * PORTION_GROWTH)
+            step *= 2;
+        else if (now - before > 2000000 && step > smallest)
+            step /= 2;
+        before = now;
+    }
+    return ALF_OK;
+}
+
+alf_status slow_search(const slow_pattern *p, slow_scratch *s, alf_span text, bool *found,
+                       alf_error *err)
+{
+    if (text.size == 0)
+        text = SPAN_LITERAL("");
+    if (text.size <= SMALL_TEXT || p->anchored)
+        return search_portion(p, s, text, 0, PCRE2_UNSET, found, err);
+    return search_long(p, s, text, found, err);
+}

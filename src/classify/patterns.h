@@ -1,0 +1,47 @@
+/*
+ * A set of regular expressions in PCRE syntax, searched in one text at once.
+ *
+ * Two engines: Hyperscan runs every pattern that it accepts and for which it agrees with PCRE2 on
+ * generated samples; PCRE2 runs the others (look-around, back references, ...). The answer never
+ * depends on the engine. Text is bytes: it need not be valid UTF-8. "." matches a line end, "^"
+ * only the start of the text, "$" its end (or before a last line feed).
+ *
+ * A set is immutable and shared between threads; each thread has its own scratch. Nothing is
+ * allocated while matching with Hyperscan or PCRE2's JIT.
+ */
+#ifndef ALF_CLASSIFY_PATTERNS_H
+#define ALF_CLASSIFY_PATTERNS_H
+
+#include "base/error.h"
+
+enum { PATTERN_MAX_BYTES = 4096, PATTERN_MAX_COUNT = 20000, PATTERN_MAX_TOTAL = 1 << 20 };
+
+typedef struct pattern_spec {
+    alf_span text; /* NUL-terminated beyond its size, no NUL inside */
+    bool caseless;
+} pattern_spec;
+
+typedef struct pattern_set pattern_set;
+typedef struct pattern_scratch pattern_scratch;
+
+/* Compiles count patterns (borrowed only during the call). use_fast false: PCRE2 runs everything.
+ * On failure *bad is the index of the pattern at fault, or count when none is. */
+alf_status pattern_set_new(const pattern_spec *specs, size_t count, bool use_fast,
+                           pattern_set **out, size_t *bad, alf_error *err);
+void pattern_set_free(pattern_set *set);
+size_t pattern_set_count(const pattern_set *set);
+bool pattern_set_is_fast(const pattern_set *set, size_t i); /* else PCRE2 runs it */
+
+pattern_scratch *pattern_scratch_new(const pattern_set *set); /* NULL: out of memory */
+void pattern_scratch_free(pattern_scratch *scratch);
+
+/* *first: the lowest index of a pattern found in text, or count when there is none. ALF_E_LIMIT
+ * when a pattern took more work than allowed: then the answer is not known. */
+alf_status pattern_set_first(const pattern_set *set, pattern_scratch *scratch, alf_span text,
+                             size_t *first, alf_error *err);
+
+/* Sets found[i] for every pattern found in text, clears the others (count of them). */
+alf_status pattern_set_mark(const pattern_set *set, pattern_scratch *scratch, alf_span text,
+                            bool *found, alf_error *err);
+
+#endif
