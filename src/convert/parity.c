@@ -1,6 +1,7 @@
 /* The parity proof: joblib engine against ONNX engine. */
 #include "convert/parity.h"
 
+#include "base/clock.h"
 #include "base/mem.h"
 #include "convert/reference.h"
 #include "engine/chain.h"
@@ -100,9 +101,13 @@ static alf_status compare_texts(text_check *t, const alf_span *texts, size_t n, 
 {
     for (size_t done = 0; done < n; done += ROWS) {
         size_t rows = n - done < ROWS ? n - done : ROWS;
+        uint64_t start = clock_now();
         TRY(text_chain_run(&t->session, texts + done, rows, t->found, t->labels, NULL, err));
+        uint64_t middle = clock_now();
         for (size_t i = 0; i < rows; i++)
             TRY(compare_text_row(t, texts[done + i], i, done + i, out, err));
+        out->text_onnx_ns += middle - start;
+        out->text_joblib_ns += clock_now() - middle;
     }
     return ALF_OK;
 }
@@ -172,10 +177,14 @@ static alf_status compare_anomalies(anomaly_check *a, const double *features, si
     uint32_t width = a->chain.feature_count;
     for (size_t done = 0; done < n; done += ROWS) {
         size_t rows = n - done < ROWS ? n - done : ROWS;
+        uint64_t start = clock_now();
         TRY(anomaly_chain_run(&a->session, features + done * width, rows, a->scores, a->decisions,
                               a->labels, err));
+        uint64_t middle = clock_now();
         for (size_t i = 0; i < rows; i++)
             TRY(compare_anomaly_row(a, features + (done + i) * width, i, done + i, out, err));
+        out->anomaly_onnx_ns += middle - start;
+        out->anomaly_joblib_ns += clock_now() - middle;
     }
     return ALF_OK;
 }

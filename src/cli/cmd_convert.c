@@ -1,0 +1,315 @@
+/* convert: joblib models -> a bundle of ONNX files, proved equal. */
+#include "cli/commands.h"
+
+#include "base/embedded.h"
+#include "base/file.h"
+#include "base/span.h"
+#include "cli/corpus.h"
+#include "codec/json_write.h"
+#include "convert/bundle.h"
+#include "convert/parity.h"
+
+#include <inttypes.h>
+#include <limits.h>
+#include <stdio.h>
+#include <string.h>
+
+enum { MAX_PARITY_FILE = 256 << 20, MAX_ONNX_FILE = 512 << 20 };
+
+typedef struct conversion {
+    const char *input, *output;
+    log_profile profile;
+    source from;
+    bundle to;
+    manifest manifest;
+    corpus logs;
+    buf anomaly_onnx, classifier_onnx; /* finished files beside the joblib parts */
+    parity_result parity;
+    char texts_sha256[65];
+} conversion;
+
+static const args_option options[] = {
+    {"input", "DIR", "folder of the joblib models (required)"},
+    {"output", "DIR", "folder of the bundle to make (required)"},
+    {"model", "NAME", "convert only this component: anomaly or xgboost"},
+    {"profile", "NAME",
+     "preprocessing the models were trained with: pipeline (default) or serving"},
+    {"parity", "FILE", "logs to prove the conversion on, beside the built-in ones"},
+    {"benchmark", NULL, "also time the joblib engine against the ONNX engine"},
+    {"force", NULL, "replace a bundle that is already there"},
+    {"json", NULL, "print the report as JSON"},
+    {NULL, NULL, NULL}};
+
+static const char *value_of(const args_values *values, const char *name)
+{
+    return args_value(&command_convert, values, name);
+}
+
+static alf_status wrong_value(alf_error *err, const char *option, const char *found,
+                              const char *expected)
+{
+    return error_set(err, ALF_E_ARGUMENT, "--%s is \"%.50s\", expected %s", option, found,
+                     expected);
+}
+
+static alf_status read_options(conversion *c, const args_values *values, alf_error *err)
+{
+    c->input = value_of(values, "input");
+    c->output = value_of(values, "output");
+    if (c->input == NULL || c->output == NULL)
+        return error_set(err, ALF_E_ARGUMENT, "--input and --output are required; see --help");
+    const char *profile = value_of(values, "profile");
+    c->profile = LOG_PROFILE_PIPELINE;
+    if (profile != NULL && !log_profile_from_name(span_from_string(profile), &c->profile))
+        return wrong_value(err, "profile", profile, "pipeline or serving");
+    return ALF_OK;
+}
+
+/* Reads folder/name when it is there. */
+static alf_status read_beside(const char *folder, const char *name, buf *out, alf_error *err)
+{
+    char path[PATH_MAX];
+    TRY(file_join(path, sizeof path, folder, name, err));
+    return file_exists(path) ? file_read(path, MAX_ONNX_FILE, out, err) : ALF_OK;
+}
+
+/* What to convert: what --model names, else all that is there. */
+static alf_status choose_parts(conversion *c, const args_values *values, bundle_parts *parts,
+                               alf_error *err)
+{
+    TRY(read_beside(c->input, "anomaly_detector.onnx", &c->anomaly_onnx, err));
+    TRY(read_beside(c->input, "xgboost.onnx", &c->classifier_onnx, err));
+    *parts = (bundle_parts){.anomaly_onnx = buf_span(&c->anomaly_onnx),
+                            .classifier_onnx = buf_span(&c->classifier_onnx)};
+    const char *model = value_of(values, "model");
+    if (model == NULL) {
+        parts->anomaly = c->from.isolation != NULL || c->anomaly_onnx.size > 0;
+        parts->text = c->from.classifier != NULL || c->classifier_onnx.size > 0;
+        if (parts->anomaly || parts->text)
+            return ALF_OK;
+        return error_set(err, ALF_E_NOT_FOUND,
+                         "no IsolationForest and no XGBClassifier in the joblib files of %.200s",
+                         c->input);
+    }
+    parts->anomaly = strcmp(model, "anomaly") == 0;
+    parts->text = strcmp(model, "xgboost") == 0;
+    return parts->anomaly || parts->text ? ALF_OK
+                                         : wrong_value(err, "model", model, "anomaly or xgboost");
+}
+
+static alf_status read_logs(conversion *c, const args_values *values, alf_error *err)
+{
+    TRY(corpus_add(&c->logs, embedded_parity, LOG_INPUT_TEXT, c->profile, 0, err));
+    const char *path = value_of(values, "parity");
+    if (path != NULL) {
+        buf text;
+        buf_init(&text);
+        alf_status status = file_read(path, MAX_PARITY_FILE, &text, err);
+        if (status == ALF_OK)
+            status = corpus_add(&c->logs, buf_span(&text), LOG_INPUT_AUTO, c->profile, 0, err);
+        buf_fini(&text);
+        TRY(status);
+    }
+    return corpus_sha256(&c->logs, c->texts_sha256, err);
+}
+
+static alf_status prove(conversion *c, alf_error *err)
+{
+    TRY(parity_check(&c->from, &c->to, c->logs.texts, c->logs.features, c->logs.count, &c->parity,
+                     err));
+    c->parity.proof.texts_sha256 = span_of(c->texts_sha256, 64);
+    return ALF_OK;
+}
+
+static void describe(conversion *c)
+{
+    manifest *m = &c->manifest;
+    manifest_init(m);
+    m->converter = SPAN_LITERAL("ai-log-filter " ALF_VERSION);
+    m->profile = span_from_string(log_profile_name(c->profile));
+    m->labels = c->to.labels;
+    m->feature_name_count = LOG_FEATURES;
+    for (size_t i = 0; i < LOG_FEATURES; i++)
+        m->feature_names[i] = span_from_string(log_feature_names[c->profile][i]);
+    m->library_count = c->from.library_count;
+    memcpy(m->libraries, c->from.libraries, sizeof c->from.libraries);
+    m->source_count = c->from.file_count;
+    memcpy(m->sources, c->from.entries, c->from.file_count * sizeof *m->sources);
+    m->proof = c->parity.proof;
+}
+
+/* ---- report ---- */
+
+static const char *label_name(const conversion *c, int label, char number[16])
+{
+    if (label >= 0 && (uint32_t)label < c->to.labels.count)
+        return c->to.labels.names[label].data;
+    (void)snprintf(number, 16, "%d", label);
+    return number;
+}
+
+static void put_examples(const conversion *c, buf *out)
+{
+    for (size_t i = 0; i < c->parity.example_count; i++) {
+        const parity_example *e = &c->parity.examples[i];
+        char one[16];
+        char two[16];
+        alf_span text = c->logs.texts[e->row];
+        buf_printf(out, "  log %zu: joblib says %s (%.9g), ONNX says %s (%.9g): %.*s\n", e->row + 1,
+                   e->is_text        ? label_name(c, e->expected, one)
+                   : e->expected < 0 ? "-1"
+                                     : "1",
+                   e->expected_number,
+                   e->is_text     ? label_name(c, e->found, two)
+                   : e->found < 0 ? "-1"
+                                  : "1",
+                   e->found_number, span_width(text), text.data);
+    }
+}
+
+static void put_proof_line(buf *out, const char *name, uint64_t mismatches, const char *what,
+                           double difference)
+{
+    buf_printf(out, "  %-18s %" PRIu64 " labels differ, largest difference of a %s %.3g\n", name,
+               mismatches, what, difference);
+}
+
+static void put_report(const conversion *c, buf *out)
+{
+    buf_printf(out, "Converted %s (profile %s)\n\n", c->input, log_profile_name(c->profile));
+    for (size_t i = 0; i < c->from.file_count; i++)
+        buf_printf(out, "  from  %-34.*s %8.1f KB\n", (int)c->from.entries[i].path.size,
+                   c->from.entries[i].path.data, (double)c->from.entries[i].size / 1024);
+    for (size_t i = 0; i < BUNDLE_FILES; i++)
+        if (c->to.files[i].size > 0)
+            buf_printf(out, "  to    %-34s %8.1f KB%s\n", bundle_file_names[i],
+                       (double)c->to.files[i].size / 1024,
+                       c->to.adopted[i] ? "  (copied: no joblib model to prove it against)" : "");
+    const manifest_proof *p = &c->parity.proof;
+    buf_printf(out, "\nProof on %" PRIu64 " logs, joblib engine against ONNX engine:\n", p->logs);
+    if (p->has_text)
+        put_proof_line(out, "tfidf_xgboost", p->text_mismatches, "probability",
+                       p->text_max_difference);
+    if (p->has_anomaly)
+        put_proof_line(out, "anomaly_detector", p->anomaly_mismatches, "score",
+                       p->anomaly_max_difference);
+    put_examples(c, out);
+}
+
+static void put_json(const conversion *c, buf *out)
+{
+    json_writer w;
+    json_write_init(&w, out, false);
+    json_write_begin_object(&w);
+    json_write_key(&w, "match");
+    json_write_bool(&w, parity_holds(&c->parity));
+    json_write_key(&w, "output");
+    json_write_cstring(&w, c->output);
+    json_write_key(&w, "manifest");
+    buf text;
+    alf_error ignored;
+    buf_init(&text);
+    if (manifest_write(&c->manifest, &text, &ignored) == ALF_OK)
+        json_write_raw(&w, span_of(text.data, text.size - 1));
+    else
+        out->failed = true;
+    buf_fini(&text);
+    json_write_end_object(&w);
+    buf_append_char(out, '\n');
+}
+
+/* A first look at the speed; `bench` measures properly. */
+static void put_times(buf *out, const char *name, double logs, uint64_t joblib_ns, uint64_t onnx_ns)
+{
+    buf_printf(out, "  %-18s %10.2f %10.2f %8.1fx\n", name, (double)joblib_ns / 1000 / logs,
+               (double)onnx_ns / 1000 / logs, (double)joblib_ns / (double)onnx_ns);
+}
+
+static void put_benchmark(const conversion *c, buf *out)
+{
+    const parity_result *p = &c->parity;
+    double logs = (double)c->logs.count;
+    buf_printf(out, "\nMicroseconds per log over the %zu logs of the proof:\n", c->logs.count);
+    buf_printf(out, "  %-18s %10s %10s %9s\n", "", "joblib", "ONNX", "speedup");
+    if (p->proof.has_text)
+        put_times(out, "tfidf_xgboost", logs, p->text_joblib_ns, p->text_onnx_ns);
+    if (p->proof.has_anomaly)
+        put_times(out, "anomaly_detector", logs, p->anomaly_joblib_ns, p->anomaly_onnx_ns);
+}
+
+/* ---- the command ---- */
+
+static alf_status convert(conversion *c, const args_values *values, alf_error *err)
+{
+    bundle_parts parts;
+    TRY(read_options(c, values, err));
+    TRY(source_open(&c->from, c->input, err));
+    TRY(choose_parts(c, values, &parts, err));
+    TRY(bundle_build(&c->to, &c->from, parts, err));
+    TRY(read_logs(c, values, err));
+    TRY(prove(c, err));
+    describe(c);
+    if (!parity_holds(&c->parity))
+        return ALF_OK; /* reported by the caller; nothing is written */
+    return bundle_save(&c->to, &c->manifest, c->output,
+                       args_flag(&command_convert, values, "force"), err);
+}
+
+static int report(conversion *c, const args_values *values)
+{
+    buf out;
+    buf_init(&out);
+    bool json = args_flag(&command_convert, values, "json");
+    bool holds = parity_holds(&c->parity);
+    int code = holds ? EXIT_DONE : EXIT_CHECK;
+    if (json)
+        put_json(c, &out);
+    else {
+        put_report(c, &out);
+        if (args_flag(&command_convert, values, "benchmark"))
+            put_benchmark(c, &out);
+        if (holds)
+            buf_printf(&out, "\nBundle written to %s\n", c->output);
+        else
+            buf_append_string(&out, "\nThe engines disagree: no bundle was written.\n");
+    }
+    if (out.failed || !command_print(buf_span(&out)))
+        code = EXIT_SYSTEM;
+    buf_fini(&out);
+    return code;
+}
+
+static int run(const args_values *values)
+{
+    alf_error err = {0};
+    conversion c = {0};
+    bundle_init(&c.to);
+    corpus_init(&c.logs);
+    alf_status status = convert(&c, values, &err);
+    int code = status == ALF_OK ? report(&c, values) : command_fail(&err);
+    corpus_fini(&c.logs);
+    buf_fini(&c.anomaly_onnx);
+    buf_fini(&c.classifier_onnx);
+    bundle_fini(&c.to);
+    source_close(&c.from);
+    return code;
+}
+
+const args_command command_convert = {
+    .name = "convert",
+    .summary = "Convert joblib models to ONNX, without Python, proved equal to the original.",
+    .positional = "",
+    .min_files = 0,
+    .max_files = 0,
+    .options = options,
+    .description =
+        "Reads anomaly_detector/model.joblib and tfidf_xgboost/model.joblib (or flat joblib "
+        "files)\n"
+        "as data: no pickle is executed. Writes scaler.onnx, anomaly_detector.onnx,\n"
+        "tfidf_vectorizer.onnx, xgboost.onnx and manifest.json, all or nothing.\n\n"
+        "Before anything is written, the joblib models and the ONNX files are run on the same "
+        "logs.\n"
+        "If one label differs, the exit code is 1, the logs are shown and no bundle is written.",
+    .examples = "ai-log-filter convert --input models/sample --output build/sample\n"
+                "ai-log-filter convert --input models/v3 --output v3 --parity my.log --json",
+    .run = run};
