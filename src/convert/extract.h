@@ -17,5 +17,8 @@ alf_status extract_vectorizer(const value *object, arena *a, text_vectorizer *ou
 alf_status extract_labels(const value *object, arena *a, class_labels *out, alf_error *err);
 /* XGBClassifier or a bare Booster, of every file format since 0.90. */
 alf_status extract_boosted(const value *object, arena *a, boosted_classifier *out, alf_error *err);
+/* The bytes of a booster alone: a model file (.bin, .json, .ubj) or the `handle` of a Booster. A
+ * file that XGBClassifier.save_model wrote predicts as that classifier. */
+alf_status extract_booster(alf_span bytes, arena *a, boosted_classifier *out, alf_error *err);
 
 #endif
