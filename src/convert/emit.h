@@ -12,7 +12,7 @@
 /* double[N,F] "input" -> float[N,F] "output", float64 arithmetic */
 alf_status emit_scaler(const scaler *model, onnx_model **out, alf_error *err);
 /* float[N,F] "float_input" (scaled) -> int64[N] "label" (-1, 1), double[N] "scores" (the decision
- * function's score_samples), double[N] "decision" */
+ * function, under the name that the usual converter gives it), double[N] "score_samples" */
 alf_status emit_isolation_forest(const isolation_forest *model, onnx_model **out, alf_error *err);
 /* string[N] "text" (normalised) -> float[N,F] "features": 0 = absent */
 alf_status emit_vectorizer(const text_vectorizer *model, onnx_model **out, alf_error *err);
