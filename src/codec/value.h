@@ -5,6 +5,11 @@
  * all as data. numpy arrays and scalars, bytearrays, OrderedDicts and sets become the plain kinds
  * below, so readers of estimators see arrays, numbers and dictionaries only.
  *
+ * A Python int outside int64 (a random generator's state) is VALUE_BYTES: its digits or its bytes
+ * as the file has them, so that it never passes for a number. Python 2's str is VALUE_STRING where
+ * it is valid UTF-8, VALUE_BYTES otherwise. An object of a class derived from list or dict has its
+ * items as state. Never copy a value as a struct: small kinds are allocated short.
+ *
  * Values may be shared (pickle memo) and, in hostile files, form cycles: whoever walks a value
  * must bound depth itself, or use the accessors below, which look one step only.
  */
