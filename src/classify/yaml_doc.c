@@ -114,7 +114,7 @@ static alf_status on_scalar(builder *b, const yaml_event_t *event)
         b->has_key = true;
         return ALF_OK;
     }
-    yaml_node *node;
+    yaml_node *node = NULL;
     TRY(new_node(b, event, YAML_KIND_SCALAR, &node));
     TRY(copy_text(b, event, &node->text));
     node->quoted = event->data.scalar.style != YAML_PLAIN_SCALAR_STYLE;
@@ -132,7 +132,7 @@ static alf_status on_open(builder *b, const yaml_event_t *event, yaml_kind kind)
         return mark_error(b, &event->start_mark, ALF_E_CONFIG, "a key must be plain text");
     if (b->depth == YAML_DOC_MAX_DEPTH)
         return mark_error(b, &event->start_mark, ALF_E_LIMIT, "nested deeper than 16 levels");
-    yaml_node *node;
+    yaml_node *node = NULL;
     TRY(new_node(b, event, kind, &node));
     attach(b, node);
     b->open[b->depth++] = node;
