@@ -1,0 +1,42 @@
+/*
+ * Configuration: one table drives parsing, checking, defaults and documentation
+ * (docs/configuration.md). Environment beats file, command line beats both.
+ */
+#ifndef ALF_CLI_CONFIG_H
+#define ALF_CLI_CONFIG_H
+
+#include "base/arena.h"
+#include "base/buf.h"
+#include "base/error.h"
+
+typedef struct config {
+    arena memory; /* strings below live here or are constants */
+    const char *model_type;
+    const char *model_path;
+    const char *profile;      /* "" = what the manifest says, else pipeline */
+    const char *absent_terms; /* "missing" or "zero" */
+    const char *anomaly_onnx, *classifier_onnx, *scaler_path,
+        *vectorizer_path; /* "" = look in path */
+    double weight_rules, weight_text, weight_anomaly;
+    double batch_size;
+    double max_latency_ms;
+    double timeout_seconds;
+    const char *rules_path; /* "" = built in */
+    const char *optimization_level;
+    double intra_op_num_threads, inter_op_num_threads;
+    bool enable_cpu_mem_arena, enable_mem_pattern;
+    const char *providers; /* one line, separated by spaces */
+} config;
+
+/* Defaults. The caller calls config_fini. */
+void config_init(config *c);
+void config_fini(config *c);
+
+/* Reads a YAML file over the defaults; then the environment. path NULL: the environment only.
+ * ALF_E_CONFIG names file, line and key. */
+alf_status config_load(config *c, const char *path, alf_error *err);
+
+/* The page docs/configuration.md. */
+void config_document(buf *out);
+
+#endif
