@@ -292,7 +292,7 @@ alf_status compliance_parse(alf_span text, const char *name, compliance **out, a
     return status;
 }
 
-alf_status compliance_builtin(compliance **out, alf_error *err)
+alf_status compliance_new(compliance **out, alf_error *err)
 {
     return compliance_parse(SPAN_LITERAL(""), "built-in", out, err);
 }
@@ -359,10 +359,10 @@ static bool found_in(const bool *found, range r)
     return r.count == 0;
 }
 
-alf_status compliance_check(const compliance *c, compliance_scratch *s, alf_span source,
-                            alf_span message, compliance_hit *out, alf_error *err)
+alf_status compliance_check(const compliance *c, compliance_scratch *s, alf_span message,
+                            alf_span source, compliance_match *out, alf_error *err)
 {
-    *out = (compliance_hit){.hit = false};
+    *out = (compliance_match){.covered = false};
     TRY(pattern_set_mark(c->messages, s->messages, message, s->message_found, err));
     TRY(pattern_set_mark(c->sources, s->sources, source, s->source_found, err));
     for (size_t i = 0; i < c->count; i++) {
@@ -371,7 +371,7 @@ alf_status compliance_check(const compliance *c, compliance_scratch *s, alf_span
             continue;
         if (rule->luhn && !compliance_has_card_number(message))
             continue;
-        *out = (compliance_hit){true, rule->framework, rule->name};
+        *out = (compliance_match){true, rule->framework, rule->name};
         return ALF_OK;
     }
     return ALF_OK;

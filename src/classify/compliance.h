@@ -11,14 +11,14 @@
 typedef struct compliance compliance;
 typedef struct compliance_scratch compliance_scratch;
 
-typedef struct compliance_hit {
-    bool hit;
+typedef struct compliance_match {
+    bool covered;
     alf_span framework; /* both borrowed from the gate */
     alf_span rule;
-} compliance_hit;
+} compliance_match;
 
 /* The built-in rules alone. */
-alf_status compliance_builtin(compliance **out, alf_error *err);
+alf_status compliance_new(compliance **out, alf_error *err);
 
 /* The built-in rules as changed by the section `compliance:` of a YAML file, which may be a rules
  * file or have that section only; a file without it gives the built-in rules. */
@@ -32,8 +32,8 @@ compliance_scratch *compliance_scratch_new(const compliance *c); /* NULL: out of
 void compliance_scratch_free(compliance_scratch *s);
 
 /* The first rule, in order (users' rules, then built-in ones), that covers the log. */
-alf_status compliance_check(const compliance *c, compliance_scratch *s, alf_span source,
-                            alf_span message, compliance_hit *out, alf_error *err);
+alf_status compliance_check(const compliance *c, compliance_scratch *s, alf_span message,
+                            alf_span source, compliance_match *out, alf_error *err);
 
 /* Whether text has a payment card number: known issuer range, right length and grouping, Luhn
  * check digit. */
