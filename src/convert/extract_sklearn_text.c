@@ -46,6 +46,17 @@ static bool is_no_step(const value *v)
                          (v->kind == VALUE_STRING && span_is(v->as.text, "passthrough")));
 }
 
+static bool is_classifier(const value *v)
+{
+    static const alf_span ending = {"Classifier", 10};
+    if (v == NULL || v->kind != VALUE_OBJECT || v->as.object.class_ == NULL ||
+        v->as.object.class_->kind != VALUE_GLOBAL)
+        return false;
+    alf_span name = v->as.object.class_->as.global.name;
+    return name.size > ending.size &&
+           span_equal(span_of(name.data + name.size - ending.size, ending.size), ending);
+}
+
 /* The text steps of a Pipeline; classifiers after them are somebody else's business. */
 static alf_status find_steps(text_reader *r, const value *pipeline)
 {
@@ -62,8 +73,8 @@ static alf_status find_steps(text_reader *r, const value *pipeline)
         else if (is_text_class(r->counter, "CountVectorizer") && r->transformer == NULL &&
                  is_text_class(step, "TfidfTransformer"))
             r->transformer = step;
-        else if (r->counter != NULL && i + 1 == count)
-            break; /* the last step is the classifier */
+        else if (r->counter != NULL && i + 1 == count && is_classifier(step))
+            break;
         else
             return wrong_class(step, r->err);
     }
