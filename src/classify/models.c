@@ -40,10 +40,31 @@ static alf_status in_folder(alf_status status, const char *folder, alf_error *er
     return status;
 }
 
-static alf_status locate_one(const char *folder, models_layout *out, models_file which,
-                             alf_error *err)
+/* An absolute path as it is, any other inside the folder. */
+static alf_status resolve(char out[PATH_MAX], const char *folder, const char *path, alf_error *err)
+{
+    return path[0] == '/' ? file_join(out, PATH_MAX, "/", path + 1, err)
+                          : file_join(out, PATH_MAX, folder, path, err);
+}
+
+static alf_status take_named(const char *folder, models_layout *out, models_file which,
+                             const char *name, alf_error *err)
 {
     char path[PATH_MAX];
+    TRY(resolve(path, folder, name, err));
+    if (strlen(name) >= MODELS_PATH)
+        return error_set(err, ALF_E_LIMIT, "the path is too long: %.100s", name);
+    (void)snprintf(out->path[which], MODELS_PATH, "%s", name);
+    return file_size(path, &out->size[which], err);
+}
+
+static alf_status locate_one(const char *folder, const models_paths *named, models_layout *out,
+                             models_file which, alf_error *err)
+{
+    char path[PATH_MAX];
+    const char *name = named != NULL ? named->path[which] : NULL;
+    if (name != NULL && name[0] != '\0')
+        return take_named(folder, out, which, name, err);
     for (size_t i = 0; i < MAX_CANDIDATES && candidates[which][i] != NULL; i++) {
         TRY(file_join(path, sizeof path, folder, candidates[which][i], err));
         if (!file_exists(path))
@@ -54,7 +75,8 @@ static alf_status locate_one(const char *folder, models_layout *out, models_file
     return ALF_OK;
 }
 
-alf_status models_locate(const char *folder, models_layout *out, alf_error *err)
+alf_status models_locate(const char *folder, const models_paths *named, models_layout *out,
+                         alf_error *err)
 {
     char path[PATH_MAX];
     *out = (models_layout){0};
@@ -63,7 +85,7 @@ alf_status models_locate(const char *folder, models_layout *out, alf_error *err)
                                    "not a folder; name the folder of a bundle made by convert"),
                          folder, err);
     for (models_file i = 0; i < MODELS_FILE_COUNT; i++)
-        TRY(locate_one(folder, out, i, err));
+        TRY(locate_one(folder, named, out, i, err));
     if (out->path[MODELS_ANOMALY][0] != '\0' || out->path[MODELS_CLASSIFIER][0] != '\0')
         return ALF_OK;
     TRY(file_join(path, sizeof path, folder, "anomaly_detector/model.joblib", err));
@@ -129,7 +151,7 @@ alf_status models_load_engine(const char *folder, const models_layout *layout, m
 {
     char path[PATH_MAX];
     *out = NULL;
-    TRY(file_join(path, sizeof path, folder, layout->path[which], err));
+    TRY(resolve(path, folder, layout->path[which], err));
     alf_status status = models_is_joblib(path) ? load_joblib(path, which, out, feature_count, err)
                                                : load_onnx(path, out, err);
     return in_folder(status, path, err);
@@ -141,7 +163,7 @@ static alf_status read_text(const char *folder, const models_layout *layout, mod
                             buf *out, alf_error *err)
 {
     char path[PATH_MAX];
-    TRY(file_join(path, sizeof path, folder, layout->path[which], err));
+    TRY(resolve(path, folder, layout->path[which], err));
     return file_read(path, MAX_TEXT_FILE, out, err);
 }
 
@@ -319,7 +341,7 @@ alf_status models_open(models *m, const char *folder, const models_options *opti
 {
     *m = (models){0};
     arena_init(&m->memory, 64 << 20);
-    TRY(models_locate(folder, &m->layout, err));
+    TRY(models_locate(folder, &options->named, &m->layout, err));
     if (m->layout.path[MODELS_MANIFEST][0] != '\0')
         TRY(in_folder(read_manifest(m, folder, err), folder, err));
     TRY(in_folder(find_profile(m, options, err), folder, err));

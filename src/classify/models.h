@@ -20,20 +20,28 @@ typedef enum models_file {
     MODELS_FILE_COUNT
 } models_file;
 
-enum { MODELS_MAX_CLASSES = 16, MODELS_PATH = 96 };
+enum { MODELS_MAX_CLASSES = 16, MODELS_PATH = 1024 };
 
 /* "anomaly_detector", "anomaly_scaler", ...: the names `validate` prints. */
 extern const char *const models_file_names[MODELS_FILE_COUNT];
 
-/* Where each file is: a path relative to the folder, empty when absent. */
+/* Where each file is: a path relative to the folder (or absolute, when the user named it), empty
+ * when absent. */
 typedef struct models_layout {
     char path[MODELS_FILE_COUNT][MODELS_PATH];
     uint64_t size[MODELS_FILE_COUNT]; /* bytes */
 } models_layout;
 
-/* Finds the files of a bundle: the layout of `convert` first, then the older ones. A folder that
- * holds joblib models only is ALF_E_NOT_FOUND with the advice to convert them. */
-alf_status models_locate(const char *folder, models_layout *out, alf_error *err);
+/* Files that the user named: absolute, or relative to the folder; NULL or "": look for it. */
+typedef struct models_paths {
+    const char *path[MODELS_FILE_COUNT];
+} models_paths;
+
+/* Finds the files of a bundle (named NULL: none is named; a named one must be there): the layout of
+ * `convert` first, then the older ones. A folder that holds joblib models only is ALF_E_NOT_FOUND
+ * with the advice to convert them. */
+alf_status models_locate(const char *folder, const models_paths *named, models_layout *out,
+                         alf_error *err);
 
 /* Whether the path names a joblib file. */
 bool models_is_joblib(const char *path);
@@ -47,6 +55,7 @@ typedef struct models_options {
     bool literal_zero;  /* model.absent_terms: zero. Ignored where the file itself maps zeros */
     bool profile_given; /* by configuration or command line */
     log_profile profile;
+    models_paths named;
 } models_options;
 
 typedef struct models {

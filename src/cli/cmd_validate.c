@@ -145,7 +145,7 @@ static void check_file(validation *v, models_file which)
 
 static void check_entry(validation *v, const manifest_entry *entry)
 {
-    char name[MODELS_PATH];
+    char name[96];
     char path[PATH_MAX];
     char hex[65];
     alf_error err = {0};
@@ -283,7 +283,7 @@ static int run(const args_values *values)
     buf out;
     buf_init(&out);
     buf_init(&v.details);
-    if (models_locate(v.folder, &v.layout, &err) != ALF_OK)
+    if (models_locate(v.folder, NULL, &v.layout, &err) != ALF_OK)
         complain_error(&v, &err);
     else {
         for (models_file i = MODELS_ANOMALY; i <= MODELS_VECTORIZER; i++)

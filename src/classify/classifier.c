@@ -1,0 +1,402 @@
+/*
+ * The classifier. A batch goes through each stage in turn; a row that fails a stage is marked with
+ * the reason and fails open at the end, the others are not touched by it.
+ */
+#include "classify/classifier.h"
+
+#include "base/clock.h"
+#include "base/embedded.h"
+#include "base/file.h"
+#include "base/mem.h"
+
+#include <limits.h>
+#include <math.h>
+#include <string.h>
+
+/* CHUNK: rows that go through the stages together. */
+enum { CHUNK = 256, MAX_RULES_FILE = 4 << 20 };
+
+const char *const classifier_component_names[COMPONENTS] = {"rule_based", "tfidf_xgboost",
+                                                            "anomaly_detector"};
+
+typedef struct row_range {
+    size_t begin, size; /* of a row's normalised text in session.texts */
+} row_range;
+
+struct classifier_session {
+    classifier *shared;
+    rules_scratch *rules;
+    compliance_scratch *gate;
+    text_chain_session text;
+    anomaly_chain_session anomaly;
+    buf normalised; /* of one row */
+    buf texts;      /* of all rows, one after the other */
+    row_range ranges[CHUNK];
+    size_t row[CHUNK]; /* the batch row behind each row that reaches the models */
+    size_t rows;
+    const char *failed[CHUNK]; /* by batch row: why it fails open, or NULL */
+    rule_match matches[CHUNK]; /* by batch row */
+    alf_span spans[CHUNK];
+    double features[CHUNK * LOG_FEATURES];
+    float probabilities[CHUNK * MODELS_MAX_CLASSES];
+    uint32_t labels[CHUNK], terms[CHUNK];
+    double scores[CHUNK], decisions[CHUNK];
+    int anomaly_labels[CHUNK];
+    text_result text_results[CHUNK]; /* by batch row */
+    anomaly_result anomaly_results[CHUNK];
+};
+
+/* ---- opening ---- */
+
+void classifier_options_init(classifier_options *options)
+{
+    *options = (classifier_options){.ensemble = ensemble_default};
+}
+
+/* The rules and the gate come from one text: the file named, the bundle's, or the built-in one. */
+static alf_status parse_rules(classifier *c, alf_span text, const char *name, alf_error *err)
+{
+    TRY(rules_parse(text, name, &c->rules, err));
+    return compliance_parse(text, name, &c->gate, err);
+}
+
+static alf_status open_rules(classifier *c, const classifier_options *options, alf_error *err)
+{
+    char path[PATH_MAX];
+    const char *found = options->rules_path;
+    if (found == NULL) {
+        TRY(file_join(path, sizeof path, options->bundle, "rules.yaml", err));
+        found = file_exists(path) ? path : NULL;
+    }
+    c->rules_built_in = found == NULL;
+    if (found == NULL)
+        return parse_rules(c, embedded_rules, "built-in rules", err);
+    buf text;
+    buf_init(&text);
+    alf_status status = file_read(found, MAX_RULES_FILE, &text, err);
+    if (status == ALF_OK)
+        status = parse_rules(c, buf_span(&text), found, err);
+    buf_fini(&text);
+    return status;
+}
+
+/* A threshold of the manifest raises a category earlier, never later. */
+static void lower_threshold(double *threshold, double other)
+{
+    if (!isnan(other) && other > 0 && (*threshold <= 0 || other < *threshold))
+        *threshold = other;
+}
+
+static alf_status open_parts(classifier *c, const classifier_options *options, alf_error *err)
+{
+    for (int i = 0; i < COMPONENTS; i++)
+        breaker_init(&c->breakers[i], NULL);
+    TRY(models_open(&c->models, options->bundle, &options->models, err));
+    TRY(open_rules(c, options, err));
+    c->ensemble = options->ensemble;
+    if (c->models.has_manifest) {
+        const double *threshold = c->models.manifest.threshold;
+        lower_threshold(&c->ensemble.critical_threshold, threshold[ALF_CRITICAL]);
+        lower_threshold(&c->ensemble.suspicious_threshold, threshold[ALF_SUSPICIOUS]);
+    }
+    return ALF_OK;
+}
+
+alf_status classifier_open(const classifier_options *options, classifier **out, alf_error *err)
+{
+    *out = NULL;
+    classifier *c = mem_calloc(1, sizeof *c);
+    if (c == NULL)
+        return error_nomem(err, "a classifier");
+    alf_status status = open_parts(c, options, err);
+    if (status != ALF_OK) {
+        classifier_free(c);
+        return status;
+    }
+    *out = c;
+    return ALF_OK;
+}
+
+void classifier_free(classifier *c)
+{
+    if (c == NULL)
+        return;
+    for (int i = 0; i < COMPONENTS; i++)
+        breaker_fini(&c->breakers[i]);
+    models_close(&c->models);
+    rules_free(c->rules);
+    compliance_free(c->gate);
+    mem_free(c);
+}
+
+bool classifier_has(const classifier *c, int component)
+{
+    switch (component) {
+    case COMPONENT_RULES:
+        return true;
+    case COMPONENT_TEXT:
+        return c->models.has_text;
+    default:
+        return c->models.has_anomaly;
+    }
+}
+
+static alf_status open_session(classifier_session *s, alf_error *err)
+{
+    classifier *c = s->shared;
+    s->rules = rules_scratch_new(c->rules);
+    s->gate = compliance_scratch_new(c->gate);
+    if (s->rules == NULL || s->gate == NULL)
+        return error_nomem(err, "a session");
+    if (c->models.has_text)
+        TRY(text_chain_session_init(&s->text, &c->models.text, err));
+    if (c->models.has_anomaly)
+        TRY(anomaly_chain_session_init(&s->anomaly, &c->models.anomaly, err));
+    return ALF_OK;
+}
+
+alf_status classifier_session_new(classifier *c, classifier_session **out, alf_error *err)
+{
+    *out = NULL;
+    classifier_session *s = mem_calloc(1, sizeof *s);
+    if (s == NULL)
+        return error_nomem(err, "a session");
+    s->shared = c;
+    alf_status status = open_session(s, err);
+    if (status != ALF_OK) {
+        classifier_session_free(s);
+        return status;
+    }
+    *out = s;
+    return ALF_OK;
+}
+
+void classifier_session_free(classifier_session *s)
+{
+    if (s == NULL)
+        return;
+    rules_scratch_free(s->rules);
+    compliance_scratch_free(s->gate);
+    text_chain_session_fini(&s->text);
+    anomaly_chain_session_fini(&s->anomaly);
+    buf_fini(&s->normalised);
+    buf_fini(&s->texts);
+    mem_free(s);
+}
+
+/* ---- counting ---- */
+
+static void count(atomic_uint_fast64_t *counter, uint64_t n)
+{
+    atomic_fetch_add_explicit(counter, n, memory_order_relaxed);
+}
+
+static void count_component(classifier *c, int component, size_t logs, uint64_t start)
+{
+    count(&c->counters[component].logs, logs);
+    count(&c->counters[component].nanoseconds, clock_now() - start);
+}
+
+/* Reports a run to the component's breaker. */
+static void settle(classifier *c, int component, bool done, size_t failures)
+{
+    if (done)
+        breaker_success(&c->breakers[component], clock_now());
+    else
+        breaker_failure(&c->breakers[component], clock_now());
+    count(&c->counters[component].failures, failures);
+}
+
+/* ---- stages ---- */
+
+/* Compliance: fills the verdict of a covered log. */
+static bool bypass(classifier_session *s, const log_event *event, size_t i, verdict *out)
+{
+    alf_error err;
+    compliance_match found;
+    if (compliance_check(s->shared->gate, s->gate, event->message, event->source, &found, &err) !=
+        ALF_OK) {
+        s->failed[i] = "compliance_error";
+        return false;
+    }
+    if (found.covered)
+        ensemble_compliance(found.framework, found.rule, out);
+    return found.covered;
+}
+
+static void match_rules(classifier_session *s, const log_event *event, size_t i)
+{
+    alf_error err;
+    classifier *c = s->shared;
+    if (!breaker_allow(&c->breakers[COMPONENT_RULES], clock_now())) {
+        s->failed[i] = "rules_circuit_open";
+        return;
+    }
+    bool done = rules_match(c->rules, s->rules, event->message, &s->matches[i], &err) == ALF_OK;
+    settle(c, COMPONENT_RULES, done, !done);
+    if (!done)
+        s->failed[i] = "rules_error";
+}
+
+/* Normalises one row and adds it to those that the models see. */
+static void prepare_row(classifier_session *s, const log_event *event, size_t i)
+{
+    alf_error err;
+    log_profile profile = s->shared->models.profile;
+    size_t begin = s->texts.size;
+    if (log_normalise(profile, event->message, &s->normalised, &err) == ALF_OK)
+        buf_append_span(&s->texts, buf_span(&s->normalised));
+    else
+        s->texts.failed = true;
+    if (s->texts.failed) {
+        s->texts.failed = false;
+        s->failed[i] = "out_of_memory";
+        return;
+    }
+    size_t k = s->rows++;
+    s->row[k] = i;
+    s->ranges[k] = (row_range){begin, s->texts.size - begin};
+    log_features(profile, event->message, buf_span(&s->normalised), event->hour,
+                 s->features + k * LOG_FEATURES);
+}
+
+static void fail_rows(classifier_session *s, const char *reason)
+{
+    for (size_t k = 0; k < s->rows; k++)
+        if (s->failed[s->row[k]] == NULL)
+            s->failed[s->row[k]] = reason;
+}
+
+/* Runs the text chain on rows [k, k + n). */
+static alf_status run_text_rows(classifier_session *s, size_t k, size_t n)
+{
+    alf_error err;
+    return text_chain_run(&s->text, s->spans + k, n,
+                          s->probabilities + k * s->shared->models.class_count, s->labels + k,
+                          s->terms + k, &err);
+}
+
+static void take_text(classifier_session *s, size_t k)
+{
+    uint32_t classes = s->shared->models.class_count;
+    text_result *r = &s->text_results[s->row[k]];
+    *r = (text_result){.present = true, .label = s->labels[k], .class_count = classes};
+    memcpy(r->probability, s->probabilities + k * classes, classes * sizeof *r->probability);
+    r->unfamiliar = ensemble_unfamiliar(s->terms[k], s->spans[k]);
+}
+
+static void run_text(classifier_session *s)
+{
+    classifier *c = s->shared;
+    if (!breaker_allow(&c->breakers[COMPONENT_TEXT], clock_now())) {
+        fail_rows(s, "tfidf_xgboost_circuit_open");
+        return;
+    }
+    for (size_t k = 0; k < s->rows; k++)
+        s->spans[k] = (alf_span){s->texts.data + s->ranges[k].begin, s->ranges[k].size};
+    bool together = run_text_rows(s, 0, s->rows) == ALF_OK;
+    size_t failures = 0;
+    for (size_t k = 0; k < s->rows; k++) {
+        /* When a batch fails, each row is tried alone, so that one bad log fails alone. */
+        if (together || run_text_rows(s, k, 1) == ALF_OK) {
+            take_text(s, k);
+            continue;
+        }
+        s->failed[s->row[k]] = "tfidf_xgboost_error";
+        failures++;
+    }
+    settle(c, COMPONENT_TEXT, failures == 0, failures);
+}
+
+static void take_anomaly(classifier_session *s, size_t k)
+{
+    s->anomaly_results[s->row[k]] =
+        (anomaly_result){true, s->anomaly_labels[k], s->scores[k], s->decisions[k]};
+}
+
+static void run_anomaly(classifier_session *s)
+{
+    alf_error err;
+    classifier *c = s->shared;
+    if (!breaker_allow(&c->breakers[COMPONENT_ANOMALY], clock_now())) {
+        fail_rows(s, "anomaly_detector_circuit_open");
+        return;
+    }
+    bool done = anomaly_chain_run(&s->anomaly, s->features, s->rows, s->scores, s->decisions,
+                                  s->anomaly_labels, &err) == ALF_OK;
+    settle(c, COMPONENT_ANOMALY, done, done ? 0 : s->rows);
+    if (!done) {
+        fail_rows(s, "anomaly_detector_error");
+        return;
+    }
+    for (size_t k = 0; k < s->rows; k++)
+        take_anomaly(s, k);
+}
+
+static void decide(classifier_session *s, size_t i, verdict *out)
+{
+    const classifier *c = s->shared;
+    if (s->failed[i] != NULL) {
+        ensemble_fail_open(s->failed[i], out);
+        return;
+    }
+    ensemble_input in = {.rule = &s->matches[i],
+                         .text = c->models.has_text ? &s->text_results[i] : NULL,
+                         .text_categories = c->models.class_category,
+                         .anomaly = c->models.has_anomaly ? &s->anomaly_results[i] : NULL};
+    ensemble_decide(&c->ensemble, &in, out);
+}
+
+/* ---- running ---- */
+
+/* The gate, the rules and the preparation of each row. */
+static void run_rows(classifier_session *s, const log_event *events, size_t n, verdict *verdicts)
+{
+    uint64_t start = clock_now();
+    for (size_t i = 0; i < n; i++) {
+        s->failed[i] = NULL;
+        if (bypass(s, &events[i], i, &verdicts[i]))
+            continue;
+        verdicts[i].compliance_bypassed = false;
+        if (s->failed[i] == NULL)
+            match_rules(s, &events[i], i);
+    }
+    count_component(s->shared, COMPONENT_RULES, n, start);
+    for (size_t i = 0; i < n; i++)
+        if (!verdicts[i].compliance_bypassed && s->failed[i] == NULL)
+            prepare_row(s, &events[i], i);
+}
+
+static void run_chunk(classifier_session *s, const log_event *events, size_t n, verdict *verdicts)
+{
+    classifier *c = s->shared;
+    s->rows = 0;
+    buf_clear(&s->texts);
+    run_rows(s, events, n, verdicts);
+    if (c->models.has_text && s->rows > 0) {
+        uint64_t start = clock_now();
+        run_text(s);
+        count_component(c, COMPONENT_TEXT, s->rows, start);
+    }
+    if (c->models.has_anomaly && s->rows > 0) {
+        uint64_t start = clock_now();
+        run_anomaly(s);
+        count_component(c, COMPONENT_ANOMALY, s->rows, start);
+    }
+    for (size_t i = 0; i < n; i++) {
+        if (verdicts[i].compliance_bypassed)
+            count(&c->bypassed, 1);
+        else
+            decide(s, i, &verdicts[i]);
+        count(&c->fail_open, verdicts[i].fail_open_used);
+    }
+    count(&c->logs, n);
+}
+
+void classifier_run(classifier_session *s, const log_event *events, size_t n, verdict *verdicts)
+{
+    for (size_t done = 0; done < n; done += CHUNK) {
+        size_t rows = n - done < CHUNK ? n - done : CHUNK;
+        run_chunk(s, events + done, rows, verdicts + done);
+    }
+}

@@ -1,0 +1,63 @@
+/*
+ * The classifier: an event in, a verdict out. Joins the compliance gate, the rules, the models of a
+ * bundle and the ensemble. A classifier is immutable but for its counters and breakers and is
+ * shared between threads; each thread has a session. Classifying never fails: what goes wrong with
+ * a log makes it fail open.
+ */
+#ifndef ALF_CLASSIFY_CLASSIFIER_H
+#define ALF_CLASSIFY_CLASSIFIER_H
+
+#include "classify/breaker.h"
+#include "classify/compliance.h"
+#include "classify/ensemble.h"
+#include "classify/models.h"
+#include "classify/rules.h"
+#include "logs/event.h"
+
+#include <stdatomic.h>
+
+typedef struct classifier_options {
+    const char *bundle;     /* folder */
+    const char *rules_path; /* NULL: rules.yaml in the bundle's folder, else the built-in rules */
+    models_options models;
+    ensemble_config ensemble; /* thresholds of the manifest can only lower these thresholds */
+} classifier_options;
+
+void classifier_options_init(classifier_options *options); /* defaults; bundle NULL */
+
+/* Counters of one component; read without a lock at any time. */
+typedef struct classifier_counter {
+    atomic_uint_fast64_t logs;
+    atomic_uint_fast64_t nanoseconds;
+    atomic_uint_fast64_t failures; /* logs it failed on */
+} classifier_counter;
+
+typedef struct classifier {
+    models models;
+    rules *rules;
+    compliance *gate;
+    ensemble_config ensemble;
+    breaker breakers[COMPONENTS];
+    classifier_counter counters[COMPONENTS];
+    atomic_uint_fast64_t logs, fail_open, bypassed;
+    bool rules_built_in;
+} classifier;
+
+extern const char *const classifier_component_names[COMPONENTS]; /* "rule_based", ... */
+
+/* On success the caller owns *out. */
+alf_status classifier_open(const classifier_options *options, classifier **out, alf_error *err);
+void classifier_free(classifier *c);
+
+/* Whether the component is part of this classifier. */
+bool classifier_has(const classifier *c, int component);
+
+typedef struct classifier_session classifier_session;
+
+alf_status classifier_session_new(classifier *c, classifier_session **out, alf_error *err);
+void classifier_session_free(classifier_session *s);
+
+/* verdicts: n, filled in order. Spans in them borrow from the classifier. */
+void classifier_run(classifier_session *s, const log_event *events, size_t n, verdict *verdicts);
+
+#endif
