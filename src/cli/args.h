@@ -10,7 +10,7 @@
 /* The program's exit codes (docs/cli.md). */
 enum { EXIT_DONE = 0, EXIT_CHECK = 1, EXIT_USAGE = 2, EXIT_INPUT = 3, EXIT_SYSTEM = 4 };
 
-enum { ARGS_MAX_OPTIONS = 24, ARGS_MAX_FILES = 4096 };
+enum { ARGS_MAX_OPTIONS = 24, ARGS_MAX_FILES = 1 << 20 };
 
 typedef struct args_option {
     const char *name;     /* without the dashes */
