@@ -14,36 +14,19 @@ static void make_printable(char *text)
             *p = '?';
 }
 
-static alf_status set_va(alf_error *err, alf_status status, uint64_t offset, const char *format,
-                         va_list args)
+void error_fill(alf_error *err, alf_status status, uint64_t offset, const char *format, ...)
 {
     if (err == NULL)
-        return status;
+        return;
+    va_list args;
     err->status = status;
     err->offset = offset;
     err->file[0] = '\0';
     err->node[0] = '\0';
+    va_start(args, format);
     (void)vsnprintf(err->message, sizeof err->message, format, args);
+    va_end(args);
     make_printable(err->message);
-    return status;
-}
-
-alf_status error_set(alf_error *err, alf_status status, const char *format, ...)
-{
-    va_list args;
-    va_start(args, format);
-    set_va(err, status, ALF_NO_OFFSET, format, args);
-    va_end(args);
-    return status;
-}
-
-alf_status error_at(alf_error *err, alf_status status, uint64_t offset, const char *format, ...)
-{
-    va_list args;
-    va_start(args, format);
-    set_va(err, status, offset, format, args);
-    va_end(args);
-    return status;
 }
 
 static void put_name(char *to, size_t capacity, const char *from, size_t size)
@@ -67,11 +50,6 @@ void error_node(alf_error *err, alf_span node)
 {
     if (err != NULL)
         put_name(err->node, sizeof err->node, node.data, node.size);
-}
-
-alf_status error_nomem(alf_error *err, const char *what)
-{
-    return error_set(err, ALF_E_NOMEM, "out of memory for %s", what);
 }
 
 const char *error_text(const alf_error *err, char *buffer, size_t size)

@@ -7,10 +7,15 @@
 
 #include "ai_log_filter.h"
 
-/* Fills *err (NULL allowed) and returns status. offset: ALF_NO_OFFSET when there is none. */
-alf_status error_set(alf_error *err, alf_status status, const char *format, ...)
-    __attribute__((format(printf, 3, 4)));
-alf_status error_at(alf_error *err, alf_status status, uint64_t offset, const char *format, ...)
+/*
+ * Fill *err (NULL allowed) and give the status. offset: ALF_NO_OFFSET when there is none. Macros,
+ * so that a compiler sees that the constant it is given is not ALF_OK and follows the values behind
+ * TRY.
+ */
+#define error_set(err, status, ...)        (error_fill(err, status, ALF_NO_OFFSET, __VA_ARGS__), (status))
+#define error_at(err, status, offset, ...) (error_fill(err, status, offset, __VA_ARGS__), (status))
+
+void error_fill(alf_error *err, alf_status status, uint64_t offset, const char *format, ...)
     __attribute__((format(printf, 4, 5)));
 
 /* Names the file / node of an error already set; keeps a name already there. NULL err allowed. */
@@ -18,7 +23,7 @@ void error_file(alf_error *err, const char *file);
 void error_node(alf_error *err, alf_span node);
 
 /* "out of memory", naming what was wanted. */
-alf_status error_nomem(alf_error *err, const char *what);
+#define error_nomem(err, what) error_set(err, ALF_E_NOMEM, "out of memory for %s", (what))
 
 /* One line for people: "FILE: byte OFFSET: node NODE: MESSAGE". Returns buffer. */
 const char *error_text(const alf_error *err, char *buffer, size_t size);
