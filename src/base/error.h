@@ -12,8 +12,15 @@
  * so that a compiler sees that the constant it is given is not ALF_OK and follows the values behind
  * TRY.
  */
-#define error_set(err, status, ...)        (error_fill(err, status, ALF_NO_OFFSET, __VA_ARGS__), (status))
-#define error_at(err, status, offset, ...) (error_fill(err, status, offset, __VA_ARGS__), (status))
+#define error_set(err, status, ...)                                                                \
+    (error_fill(err, status, ALF_NO_OFFSET, __VA_ARGS__), error_same(status))
+#define error_at(err, status, offset, ...)                                                         \
+    (error_fill(err, status, offset, __VA_ARGS__), error_same(status))
+
+static inline alf_status error_same(alf_status status)
+{
+    return status;
+}
 
 void error_fill(alf_error *err, alf_status status, uint64_t offset, const char *format, ...)
     __attribute__((format(printf, 4, 5)));
