@@ -30,8 +30,10 @@ bool csv_next(alf_span record, size_t *at, alf_span *field, bool *more)
     while (i < record.size) {
         char c = record.data[i++];
         csv_state next = csv_step(state, c);
-        if (state == CSV_CLOSED && next == CSV_PLAIN)
+        if (state == CSV_CLOSED && next == CSV_PLAIN) {
+            *more = true;
             return false;
+        }
         state = next;
         if (state == CSV_START) {
             *more = true;
@@ -40,6 +42,8 @@ bool csv_next(alf_span record, size_t *at, alf_span *field, bool *more)
     }
     *field = span_of(record.data + start, i - start - *more);
     *at = i;
+    if (state == CSV_QUOTED)
+        *more = true;
     return state != CSV_QUOTED;
 }
 

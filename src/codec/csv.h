@@ -21,7 +21,7 @@ csv_state csv_step(csv_state state, char c);
 
 /* Takes the field at *at of a record (without its line end) and moves *at behind its comma.
  * *more: a further field follows. false: malformed (text behind a closing quote, or no closing
- * quote). */
+ * quote); *more stays true then, so that a loop over fields can tell. */
 bool csv_next(alf_span record, size_t *at, alf_span *field, bool *more);
 
 /* Whether csv_unquote would change the field. */

@@ -161,7 +161,7 @@ static bool after_value(scanner *s, bool *done)
     }
 }
 
-bool json_is_object(alf_span text)
+bool json_scan_object(alf_span text)
 {
     if (text.size < 2 || !unicode_is_valid(text))
         return false;
@@ -222,7 +222,7 @@ static size_t scalar_end(alf_span text, size_t at)
     return at;
 }
 
-bool json_next_member(alf_span object, size_t *at, json_member *out)
+bool json_scan_next(alf_span object, size_t *at, json_member *out)
 {
     size_t i = *at;
     /* Between members there is only white space, a comma or the opening brace. */
@@ -281,7 +281,7 @@ static size_t put_unicode_escape(const char **p, const char *end, char *out)
     return unicode_put(first < 0 ? UNICODE_REPLACEMENT : (uint32_t)first, out);
 }
 
-size_t json_unescape(alf_span text, char *out)
+size_t json_scan_unescape(alf_span text, char *out)
 {
     static const char letters[] = "bfnrt";
     static const char controls[] = "\b\f\n\r\t";

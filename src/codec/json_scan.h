@@ -12,7 +12,7 @@ enum { JSON_SCAN_DEPTH = 64 };
 
 /* Whether text is one well-formed JSON object, white space around it allowed: valid UTF-8, strict
  * grammar, nested at most JSON_SCAN_DEPTH deep. */
-bool json_is_object(alf_span text);
+bool json_scan_object(alf_span text);
 
 typedef struct json_member {
     alf_span key;   /* between its quotes, still escaped */
@@ -20,12 +20,12 @@ typedef struct json_member {
     bool is_string;
 } json_member;
 
-/* Takes the next member of an object that json_is_object has accepted (or of an object inside one).
- * *at starts at 0. false: no more. */
-bool json_next_member(alf_span object, size_t *at, json_member *out);
+/* Takes the next member of an object that json_scan_object has accepted (or of an object inside
+ * one). *at starts at 0. false: no more. */
+bool json_scan_next(alf_span object, size_t *at, json_member *out);
 
 /* Writes a string without its escapes to out, which has room for text.size bytes; returns the size.
  * Half of a surrogate pair becomes U+FFFD. */
-size_t json_unescape(alf_span text, char *out);
+size_t json_scan_unescape(alf_span text, char *out);
 
 #endif

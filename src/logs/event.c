@@ -155,12 +155,12 @@ static alf_status find_nested(parser *p, size_t from, alf_span name, alf_span *o
         if (!field->is_json || field->value.data[0] != '{' || !span_equal(field->key, outer))
             continue;
         json_member member;
-        for (size_t at = 0; json_next_member(field->value, &at, &member);) {
+        for (size_t at = 0; json_scan_next(field->value, &at, &member);) {
             if (!span_equal(member.key, inner))
                 continue;
             ++*count;
             if (member.is_string)
-                TRY(fields_text(p->fields.scratch, member.value, '\\', json_unescape, out));
+                TRY(fields_text(p->fields.scratch, member.value, '\\', json_scan_unescape, out));
         }
     }
     return ALF_OK;
@@ -196,12 +196,12 @@ static alf_status find_json(parser *p, size_t from, const char *const *names, bo
 static alf_status add_members(parser *p, alf_span object)
 {
     json_member member;
-    for (size_t at = 0; json_next_member(object, &at, &member);) {
+    for (size_t at = 0; json_scan_next(object, &at, &member);) {
         alf_span key;
         alf_span value = member.value;
-        TRY(fields_text(p->fields.scratch, member.key, '\\', json_unescape, &key));
+        TRY(fields_text(p->fields.scratch, member.key, '\\', json_scan_unescape, &key));
         if (member.is_string)
-            TRY(fields_text(p->fields.scratch, value, '\\', json_unescape, &value));
+            TRY(fields_text(p->fields.scratch, value, '\\', json_scan_unescape, &value));
         TRY(fields_add(&p->fields, key, value, !member.is_string));
     }
     return ALF_OK;
@@ -215,7 +215,7 @@ static alf_status parse_json(parser *p, alf_span text)
                                           "program", "service",   "app",  NULL};
     static const char *const times[] = {"@timestamp", "timestamp", "time", "ts",
                                         "eventTime",  "datetime",  "date", NULL};
-    if (!json_is_object(text))
+    if (!json_scan_object(text))
         return ALF_E_FORMAT;
     size_t from = p->fields.count;
     alf_span message;

@@ -120,9 +120,9 @@ static inline void golden_member(golden *g, const json_member *m, golden_log *ou
 {
     alf_span value = m->value;
     if (span_is(m->key, "message"))
-        out->message = span_of(g->message, json_unescape(value, g->message));
+        out->message = span_of(g->message, json_scan_unescape(value, g->message));
     else if (span_is(m->key, "normalized"))
-        out->normalized = span_of(g->normalized, json_unescape(value, g->normalized));
+        out->normalized = span_of(g->normalized, json_scan_unescape(value, g->normalized));
     else if (span_is(m->key, "features")) {
         value = span_of(value.data + 1, value.size - 1);
         for (int i = 0; i < 8; i++)
@@ -133,7 +133,7 @@ static inline void golden_member(golden *g, const json_member *m, golden_log *ou
         out->label = golden_category(value);
     else if (span_is(m->key, "tfidf_xgboost")) {
         json_member inner;
-        for (size_t at = 0; json_next_member(m->value, &at, &inner);)
+        for (size_t at = 0; json_scan_next(m->value, &at, &inner);)
             out->probabilities[golden_category(inner.key)] = (float)golden_number(&inner.value);
     } else if (span_is(m->key, "anomaly_score"))
         out->anomaly_score = golden_number(&value);
@@ -152,12 +152,12 @@ static inline bool golden_next(golden *g, golden_log *out)
     if (g->file == NULL)
         return false;
     alf_span line = span_from_string(g->line);
-    if (!json_is_object(line))
+    if (!json_scan_object(line))
         golden_fail("a line is not a JSON object");
     *out = (golden_log){.file = golden_files[g->next_file - 1], .index = g->index++};
     json_member member;
     int members = 0;
-    for (size_t at = 0; json_next_member(line, &at, &member); members++)
+    for (size_t at = 0; json_scan_next(line, &at, &member); members++)
         golden_member(g, &member, out);
     if (members != 9)
         golden_fail("a line does not have nine members");
