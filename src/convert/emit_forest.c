@@ -24,7 +24,7 @@ typedef struct ensemble {
     bool any_missing_yes;
 } ensemble;
 
-/* How many interior nodes, leaves and values come from each tree at most. */
+/* The number of copies of a tree: one for each value of its widest leaf. */
 static uint32_t widest_leaf(const forest *f, uint32_t begin, uint32_t end)
 {
     uint32_t widest = 1;
@@ -49,7 +49,7 @@ static void measure(const forest *f, ensemble *e)
         e->node_room += copies * (end - f->roots[t]);
         e->root_room += copies;
         for (uint32_t i = f->roots[t]; i < end; i++)
-            if (f->nodes[i].mode == FOREST_MEMBER)
+            if (f->nodes[i].feature >= 0 && f->nodes[i].mode == FOREST_MEMBER)
                 e->member_room += copies * ((size_t)f->nodes[i].set_count + 1);
     }
     e->leaf_room = e->node_room;
