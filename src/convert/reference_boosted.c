@@ -662,8 +662,11 @@ alf_status reference_boosted_run(const reference_boosted *r, const reference_row
         *label = p > 0.5f;
         return ALF_OK;
     }
+    /* multi:softmax takes its label from the margins, before rounding can make two equal. */
+    if (r->goal == SOFTMAX)
+        *label = first_largest(probabilities, r->classes);
+    to_softmax(probabilities, r->classes);
     if (r->goal == SOFTPROB)
-        to_softmax(probabilities, r->classes);
-    *label = first_largest(probabilities, r->classes);
+        *label = first_largest(probabilities, r->classes);
     return ALF_OK;
 }
