@@ -15,6 +15,10 @@
 extern "C" {
 #endif
 
+#if defined(__GNUC__)
+#pragma GCC visibility push(default)
+#endif
+
 /* The version of this header; alf_version() tells the version of the library. */
 #define ALF_VERSION "0.1.0"
 
@@ -67,6 +71,125 @@ const char *alf_status_name(alf_status status);
 
 /* The name of a category ("critical"), never NULL. Thread-safe. Since 0.1.0. */
 const char *alf_category_name(alf_category category);
+
+/* The version of the library, such as "0.1.0". Thread-safe. Since 0.1.0. */
+const char *alf_version(void);
+
+/* ---- classifier ---- */
+
+/*
+ * A classifier is a bundle of models with rules, loaded and checked. It may be shared between
+ * threads.
+ */
+typedef struct alf_classifier alf_classifier;
+
+typedef struct alf_options {
+    size_t size;            /* sizeof(alf_options), set by alf_options_init */
+    const char *rules_path; /* NULL: rules.yaml in the bundle's folder, else the built-in rules */
+    const char *profile;    /* "pipeline", "serving"; NULL: what the bundle says, else pipeline */
+    double weights[3];      /* of rules, text model and anomaly detector; at least 0, not all 0 */
+    bool zero_is_value; /* bundles without a manifest: a zero term is the number 0, not absent */
+} alf_options;
+
+/* Fills in the defaults. Thread-safe. Since 0.1.0. */
+void alf_options_init(alf_options *options);
+
+/*
+ * Opens the bundle in the folder model_path (NUL-terminated; made by `ai-log-filter convert`).
+ * options: NULL for the defaults; borrowed during the call only.
+ * On success *out is owned by the caller, who frees it with alf_classifier_free. On failure *out is
+ * NULL and *err (NULL allowed) says why. Thread-safe. Since 0.1.0.
+ */
+alf_status alf_classifier_open(const char *model_path, const alf_options *options,
+                               alf_classifier **out, alf_error *err);
+
+/* Frees the classifier (NULL allowed). All its batches must have been freed. Since 0.1.0. */
+void alf_classifier_free(alf_classifier *classifier);
+
+/* ---- classifying ---- */
+
+/* What the classifier says about one log. Strings are static or live as long as the classifier. */
+typedef struct alf_result {
+    alf_category category;
+    double confidence;                    /* 0..1; 0 when fail_open_used */
+    double probabilities[ALF_CATEGORIES]; /* by alf_category; sum 1, or all 0 when fail_open_used */
+    const char *model;      /* "ensemble", "rule_based", "compliance_bypass", "fail_open" */
+    const char *decided_by; /* "vote", "rule_safety", "rule_floor", "threshold", ... */
+    alf_span matched_rule;  /* empty: none matched */
+    bool compliance_bypassed;
+    bool fail_open_used;
+    const char *fail_open_reason; /* NULL unless fail_open_used */
+    bool has_text;                /* the text model answered */
+    alf_span text_label;          /* its class */
+    float text_probability;       /* of that class */
+    bool has_anomaly;             /* the anomaly detector answered */
+    int anomaly_label;            /* -1 anomalous, 1 normal */
+    double anomaly_score;    /* score_samples of scikit-learn; NaN where the model gives none */
+    double anomaly_decision; /* decision_function of scikit-learn; below 0 is anomalous */
+} alf_result;
+
+/*
+ * The working memory of one thread, and the results of its last batch. A batch is used by one
+ * thread at a time; any number of batches may use one classifier at once.
+ */
+typedef struct alf_batch alf_batch;
+
+/* A batch for the classifier, which must outlive it. On success *out is owned by the caller. Since
+ * 0.1.0. */
+alf_status alf_batch_new(alf_classifier *classifier, alf_batch **out, alf_error *err);
+void alf_batch_free(alf_batch *batch); /* NULL allowed */
+
+/*
+ * Classifies count logs. Each is one record without its line end: plain text, syslog, CEF, LEEF or
+ * JSON, recognised one by one; any bytes, also none. The logs are borrowed during the call only. A
+ * log that cannot be judged gets fail_open_used and the category critical: no log is without a
+ * result. Only ALF_E_NOMEM and ALF_E_ARGUMENT are possible, and then there are no results. Since
+ * 0.1.0.
+ */
+alf_status alf_batch_classify(alf_batch *batch, const alf_span *logs, size_t count, alf_error *err);
+
+/* The results of the last alf_batch_classify, in the order of its logs. They stay valid until the
+ * next one. index must be below the count; NULL otherwise. Since 0.1.0. */
+const alf_result *alf_batch_result(const alf_batch *batch, size_t index);
+size_t alf_batch_count(const alf_batch *batch);
+
+/* ---- health and statistics ---- */
+
+enum { ALF_COMPONENTS = 3 };
+
+typedef struct alf_component_health {
+    const char *name; /* "rule_based", "tfidf_xgboost", "anomaly_detector" */
+    bool loaded;
+    bool circuit_open; /* it failed repeatedly and is not tried for a while; logs fail open */
+} alf_component_health;
+
+typedef struct alf_health {
+    bool healthy; /* something is loaded and no circuit is open */
+    alf_component_health components[ALF_COMPONENTS];
+    const char *inference_engine; /* "native" */
+} alf_health;
+
+/* Thread-safe. Since 0.1.0. */
+void alf_get_health_status(const alf_classifier *classifier, alf_health *out);
+
+typedef struct alf_component_statistics {
+    const char *name;
+    uint64_t logs;                /* it was asked about */
+    uint64_t failures;            /* logs it failed on */
+    double avg_inference_time_ms; /* per log; 0 before the first */
+} alf_component_statistics;
+
+typedef struct alf_statistics {
+    uint64_t logs, fail_open, compliance_bypassed;
+    alf_component_statistics components[ALF_COMPONENTS];
+} alf_statistics;
+
+/* Counted since the classifier was opened, over all its batches. Thread-safe. Since 0.1.0. */
+void alf_get_performance_statistics(const alf_classifier *classifier, alf_statistics *out);
+
+#if defined(__GNUC__)
+#pragma GCC visibility pop
+#endif
 
 #ifdef __cplusplus
 }

@@ -141,6 +141,19 @@ bool classifier_has(const classifier *c, int component)
     }
 }
 
+void classifier_health(classifier *c, alf_health *out)
+{
+    uint64_t now = clock_now();
+    *out = (alf_health){.inference_engine = "native"};
+    out->healthy = c->models.has_text || c->models.has_anomaly;
+    for (int i = 0; i < COMPONENTS; i++) {
+        bool open = breaker_state_at(&c->breakers[i], now) == BREAKER_OPEN;
+        out->components[i] =
+            (alf_component_health){classifier_component_names[i], classifier_has(c, i), open};
+        out->healthy = out->healthy && !open;
+    }
+}
+
 static alf_status open_session(classifier_session *s, alf_error *err)
 {
     classifier *c = s->shared;

@@ -52,6 +52,9 @@ void classifier_free(classifier *c);
 /* Whether the component is part of this classifier. */
 bool classifier_has(const classifier *c, int component);
 
+/* Which components are loaded and which circuits are open, now. */
+void classifier_health(classifier *c, alf_health *out);
+
 typedef struct classifier_session classifier_session;
 
 alf_status classifier_session_new(classifier *c, classifier_session **out, alf_error *err);
