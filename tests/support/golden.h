@@ -118,29 +118,29 @@ static inline alf_category golden_category(alf_span name)
 
 static inline void golden_member(golden *g, const json_member *m, golden_log *out)
 {
-    alf_span value = m->value;
+    alf_span text = m->value;
     if (span_is(m->key, "message"))
-        out->message = span_of(g->message, json_scan_unescape(value, g->message));
+        out->message = span_of(g->message, json_scan_unescape(text, g->message));
     else if (span_is(m->key, "normalized"))
-        out->normalized = span_of(g->normalized, json_scan_unescape(value, g->normalized));
+        out->normalized = span_of(g->normalized, json_scan_unescape(text, g->normalized));
     else if (span_is(m->key, "features")) {
-        value = span_of(value.data + 1, value.size - 1);
+        text = span_of(text.data + 1, text.size - 1);
         for (int i = 0; i < 8; i++)
-            out->features[i] = golden_number(&value);
+            out->features[i] = golden_number(&text);
     } else if (span_is(m->key, "tfidf_nonzero"))
-        out->tfidf_nonzero = (size_t)golden_number(&value);
+        out->tfidf_nonzero = (size_t)golden_number(&text);
     else if (span_is(m->key, "tfidf_xgboost_label"))
-        out->label = golden_category(value);
+        out->label = golden_category(text);
     else if (span_is(m->key, "tfidf_xgboost")) {
         json_member inner;
         for (size_t at = 0; json_scan_next(m->value, &at, &inner);)
             out->probabilities[golden_category(inner.key)] = (float)golden_number(&inner.value);
     } else if (span_is(m->key, "anomaly_score"))
-        out->anomaly_score = golden_number(&value);
+        out->anomaly_score = golden_number(&text);
     else if (span_is(m->key, "anomaly_decision"))
-        out->anomaly_decision = golden_number(&value);
+        out->anomaly_decision = golden_number(&text);
     else if (span_is(m->key, "anomaly_label"))
-        out->anomaly_label = (int)golden_number(&value);
+        out->anomaly_label = (int)golden_number(&text);
 }
 
 static inline bool golden_next(golden *g, golden_log *out)
