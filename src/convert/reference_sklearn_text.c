@@ -150,6 +150,20 @@ static alf_status open_stop_words(reference_text *r, const value *v, alf_error *
     return ALF_OK;
 }
 
+/* Puts a term at its column; taken: which columns have one. */
+static alf_status place_term(reference_text *r, const value_pair *pair, char *taken, alf_error *err)
+{
+    int64_t column;
+    bool added;
+    if (pair->key->kind != VALUE_STRING || !value_to_int64(pair->item, &column) || column < 0 ||
+        (uint64_t)column >= r->columns || taken[column] != 0)
+        return wrong(pair->item, "the vocabulary must give each term a column of its own", err);
+    taken[column] = 1;
+    if (!strmap_put(&r->vocabulary, pair->key->as.text, (uint32_t)column, &added))
+        return error_nomem(err, "the joblib engine's vocabulary");
+    return added ? ALF_OK : wrong(pair->key, "terms of the vocabulary must be distinct", err);
+}
+
 static alf_status open_vocabulary(reference_text *r, const value *v, alf_error *err)
 {
     const value *vocabulary = value_attribute(v, "vocabulary_");
@@ -157,19 +171,14 @@ static alf_status open_vocabulary(reference_text *r, const value *v, alf_error *
         vocabulary->as.dict.count > UINT32_MAX)
         return wrong(vocabulary, "a fitted vectorizer must have a vocabulary_", err);
     r->columns = vocabulary->as.dict.count;
-    for (size_t i = 0; i < r->columns; i++) {
-        const value_pair *pair = &vocabulary->as.dict.pairs[i];
-        int64_t column;
-        bool added;
-        if (pair->key->kind != VALUE_STRING || !value_to_int64(pair->item, &column) || column < 0 ||
-            (uint64_t)column >= r->columns)
-            return wrong(pair->item, "the vocabulary must give each term a column of its own", err);
-        if (!strmap_put(&r->vocabulary, pair->key->as.text, (uint32_t)column, &added))
-            return error_nomem(err, "the joblib engine's vocabulary");
-        if (!added)
-            return wrong(pair->key, "terms of the vocabulary must be distinct", err);
-    }
-    return ALF_OK;
+    char *taken = mem_calloc(r->columns, 1);
+    if (taken == NULL)
+        return error_nomem(err, "the joblib engine's vocabulary");
+    alf_status status = ALF_OK;
+    for (size_t i = 0; i < r->columns && status == ALF_OK; i++)
+        status = place_term(r, &vocabulary->as.dict.pairs[i], taken, err);
+    mem_free(taken);
+    return status;
 }
 
 static alf_status open_idf(reference_text *r, const value *transformer, alf_error *err)

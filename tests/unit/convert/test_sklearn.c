@@ -1,0 +1,329 @@
+/*
+ * Models of scikit-learn 0.19 to 1.8 with the library's own answers (fixtures/sklearn, written by
+ * scripts/fixtures/make_sklearn_fixtures.py): the extracted plain models, evaluated plainly, and
+ * the joblib engine both give those answers.
+ *
+ * Labels are equal, scores within 1e-12, scaled values and term weights bit for bit, except for
+ * logarithms in float32, where numpy does not round as the C library does (within 4 units in the
+ * last place of float32).
+ */
+#include "base/mem.h"
+#include "codec/joblib.h"
+#include "convert/extract.h"
+#include "convert/reference.h"
+
+#include <dirent.h>
+#include <float.h>
+#include <jansson.h>
+#include <math.h>
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <zlib.h>
+
+#include <cmocka.h>
+
+#define FOLDER ALF_TEST_SOURCE_DIR "/tests/unit/convert/fixtures/sklearn"
+
+enum { WIDTH = 4 };
+
+typedef struct fixture {
+    char name[256]; /* of the case, for messages */
+    joblib_file *file;
+    const value *root;
+    json_t *answers;
+    json_t *texts;
+    arena memory;
+} fixture;
+
+static bool failed(const fixture *f, const char *what, size_t row)
+{
+    print_error("%s: %s of row %zu\n", f->name, what, row);
+    return false;
+}
+
+static bool check_status(const fixture *f, alf_status status, const alf_error *err)
+{
+    char line[1024];
+    if (status != ALF_OK)
+        print_error("%s: %s\n", f->name, error_text(err, line, sizeof line));
+    return status == ALF_OK;
+}
+
+static bool same(double a, double b)
+{
+    return memcmp(&a, &b, sizeof a) == 0;
+}
+
+static double number(const json_t *v)
+{
+    return json_is_null(v) ? (double)NAN : json_number_value(v);
+}
+
+static void read_row(const json_t *row, double *out)
+{
+    assert_int_equal(json_array_size(row), WIDTH);
+    for (size_t i = 0; i < WIDTH; i++)
+        out[i] = number(json_array_get(row, i));
+}
+
+/* ------------------------------------------------------------------ isolation forests */
+
+static bool check_forest_row(fixture *f, const isolation_forest *plain,
+                             const reference_isolation *engine, size_t row)
+{
+    alf_error err = {0};
+    double x[WIDTH];
+    double want_score = number(json_array_get(json_object_get(f->answers, "score"), row));
+    double want_decision = number(json_array_get(json_object_get(f->answers, "decision"), row));
+    int want = (int)json_integer_value(json_array_get(json_object_get(f->answers, "label"), row));
+    double score;
+    double decision;
+    int label;
+    read_row(json_array_get(json_object_get(f->answers, "rows"), row), x);
+    if (!check_status(f, reference_isolation_run(engine, x, WIDTH, &score, &decision, &label, &err),
+                      &err))
+        return false;
+    if (label != want || fabs(score - want_score) > 1e-12 || fabs(decision - want_decision) > 1e-12)
+        return failed(f, "joblib engine", row);
+    for (size_t i = 0; i < WIDTH; i++)
+        x[i] = (double)(float)x[i];
+    double depth;
+    forest_sum(&plain->trees, x, &depth);
+    score = -pow(2.0, -depth / plain->denominator);
+    label = score - plain->offset < 0.0 ? -1 : 1;
+    if (label != want || fabs(score - want_score) > 1e-12)
+        return failed(f, "extracted forest", row);
+    return true;
+}
+
+static bool check_isolation(fixture *f)
+{
+    alf_error err = {0};
+    isolation_forest plain;
+    reference_isolation *engine;
+    if (!check_status(f, extract_isolation_forest(f->root, &f->memory, &plain, &err), &err) ||
+        !check_status(f, reference_isolation_new(f->root, &engine, &err), &err))
+        return false;
+    size_t rows = json_array_size(json_object_get(f->answers, "rows"));
+    bool good = rows > 20;
+    for (size_t i = 0; i < rows; i++)
+        good &= check_forest_row(f, &plain, engine, i);
+    reference_isolation_free(engine);
+    return good;
+}
+
+/* ------------------------------------------------------------------ scalers and labels */
+
+static bool check_scaler(fixture *f)
+{
+    alf_error err = {0};
+    scaler plain;
+    if (!check_status(f, extract_scaler(f->root, &f->memory, &plain, &err), &err))
+        return false;
+    if (plain.feature_count != WIDTH)
+        return failed(f, "width", 0);
+    size_t rows = json_array_size(json_object_get(f->answers, "rows"));
+    bool good = rows > 0;
+    for (size_t i = 0; i < rows; i++) {
+        double x[WIDTH];
+        double want[WIDTH];
+        double out[WIDTH];
+        read_row(json_array_get(json_object_get(f->answers, "rows"), i), x);
+        read_row(json_array_get(json_object_get(f->answers, "out"), i), want);
+        if (!check_status(f, reference_scale(f->root, x, WIDTH, out, &err), &err))
+            return false;
+        for (size_t k = 0; k < WIDTH; k++) {
+            double y = x[k];
+            y = plain.offset != NULL ? y - plain.offset[k] : y;
+            y = plain.scale != NULL ? y / plain.scale[k] : y;
+            if (!same(out[k], want[k]) || !same(y, want[k]))
+                good = failed(f, "scaled value", i);
+        }
+    }
+    return good;
+}
+
+static bool check_labels(fixture *f)
+{
+    alf_error err = {0};
+    class_labels plain;
+    json_t *names = json_object_get(f->answers, "names");
+    if (!check_status(f, extract_labels(f->root, &f->memory, &plain, &err), &err))
+        return false;
+    if (plain.count != json_array_size(names))
+        return failed(f, "number of labels", 0);
+    for (size_t i = 0; i < plain.count; i++)
+        if (!span_is(plain.names[i], json_string_value(json_array_get(names, i))))
+            return failed(f, "label", i);
+    return true;
+}
+
+/* ------------------------------------------------------------------ texts */
+
+static bool close_enough(double got, double want, double ulp)
+{
+    return same(got, want) || fabs(got - want) <= ulp * (double)FLT_EPSILON * fabs(want);
+}
+
+static bool check_text_row(fixture *f, const reference_text *engine, reference_row *row, size_t i)
+{
+    alf_error err = {0};
+    json_t *text = json_array_get(f->texts, i);
+    json_t *want = json_array_get(json_object_get(f->answers, "rows"), i);
+    double ulp = number(json_object_get(f->answers, "ulp"));
+    alf_span span = {json_string_value(text), json_string_length(text)};
+    if (!check_status(f, reference_text_run(engine, span, row, &err), &err))
+        return false;
+    if (row->count != json_array_size(want)) {
+        print_error("%zu terms, expected %zu; ", row->count, json_array_size(want));
+        return failed(f, "number of terms", i);
+    }
+    for (size_t k = 0; k < row->count; k++) {
+        json_t *pair = json_array_get(want, k);
+        double weight = number(json_array_get(pair, 1));
+        if (row->columns[k] != json_integer_value(json_array_get(pair, 0)) ||
+            !close_enough(row->values[k], weight, ulp)) {
+            print_error("column %u: %.17g, expected %.17g; ", row->columns[k], row->values[k],
+                        weight);
+            return failed(f, "term", i);
+        }
+    }
+    return true;
+}
+
+/* What the plain model must say, as far as the library tells. */
+static bool check_text_model(fixture *f, const text_vectorizer *v)
+{
+    json_t *columns = json_object_get(f->answers, "columns");
+    const char *last = json_string_value(json_object_get(f->answers, "last"));
+    if (v->term_count != json_integer_value(columns) || !span_is(v->terms[v->term_count - 1], last))
+        return failed(f, "vocabulary", 0);
+    if (v->use_idf != (v->idf != NULL) || v->ngram_min < 1 || v->ngram_max < v->ngram_min ||
+        (v->analyzer == TEXT_WORD) != (v->token_pattern.size > 0))
+        return failed(f, "options", 0);
+    return true;
+}
+
+static bool check_text(fixture *f)
+{
+    alf_error err = {0};
+    text_vectorizer plain;
+    reference_text *engine;
+    if (!check_status(f, extract_vectorizer(f->root, &f->memory, &plain, &err), &err) ||
+        !check_text_model(f, &plain) ||
+        !check_status(f, reference_text_new(f->root, &engine, &err), &err))
+        return false;
+    reference_row row = {0};
+    bool good = reference_text_columns(engine) == plain.term_count;
+    for (size_t i = 0; i < json_array_size(f->texts); i++)
+        good &= check_text_row(f, engine, &row, i);
+    reference_row_fini(&row);
+    reference_text_free(engine);
+    return good;
+}
+
+/* Both say no, and the extractor names the reason. */
+static bool check_refused(fixture *f)
+{
+    alf_error err = {0};
+    text_vectorizer plain;
+    reference_text *engine = NULL;
+    const char *says = json_string_value(json_object_get(f->answers, "says"));
+    if (extract_vectorizer(f->root, &f->memory, &plain, &err) == ALF_OK)
+        return failed(f, "accepted by the extractor", 0);
+    if (strstr(err.message, says) == NULL) {
+        print_error("'%s' does not mention '%s'; ", err.message, says);
+        return failed(f, "message", 0);
+    }
+    if (reference_text_new(f->root, &engine, NULL) == ALF_OK) {
+        reference_text_free(engine);
+        return failed(f, "accepted by the joblib engine", 0);
+    }
+    return engine == NULL;
+}
+
+/* ------------------------------------------------------------------ all fixtures */
+
+static bool check_case(json_t *answers, json_t *texts)
+{
+    static const struct {
+        const char *kind;
+        bool (*check)(fixture *);
+    } kinds[] = {
+        {"isolation", check_isolation}, {"scaler", check_scaler},   {"labels", check_labels},
+        {"text", check_text},           {"refused", check_refused},
+    };
+    fixture f = {.answers = answers, .texts = texts};
+    alf_error err = {0};
+    const char *kind = json_string_value(json_object_get(answers, "kind"));
+    (void)snprintf(f.name, sizeof f.name, "%s",
+                   json_string_value(json_object_get(answers, "file")));
+    char path[512];
+    (void)snprintf(path, sizeof path, "%s/%s", FOLDER, f.name);
+    if (!check_status(&f, joblib_open(path, NULL, &f.file, &err), &err))
+        return false;
+    f.root = joblib_root(f.file);
+    arena_init(&f.memory, 16 << 20);
+    bool good = false;
+    for (size_t i = 0; i < sizeof kinds / sizeof kinds[0]; i++)
+        if (strcmp(kind, kinds[i].kind) == 0)
+            good = kinds[i].check(&f);
+    arena_fini(&f.memory);
+    joblib_free(f.file);
+    return good;
+}
+
+static json_t *read_answers(const char *name)
+{
+    enum { CAPACITY = 1 << 20 };
+    char path[512];
+    (void)snprintf(path, sizeof path, "%s/%s", FOLDER, name);
+    gzFile file = gzopen(path, "rb");
+    assert_non_null(file);
+    char *text = malloc(CAPACITY);
+    assert_non_null(text);
+    int size = gzread(file, text, CAPACITY);
+    assert_true(size > 0 && size < CAPACITY);
+    gzclose(file);
+    json_t *root = json_loadb(text, (size_t)size, JSON_ALLOW_NUL, NULL);
+    free(text);
+    assert_non_null(root);
+    return root;
+}
+
+static void test_every_version(void **state)
+{
+    (void)state;
+    size_t versions = 0;
+    size_t cases = 0;
+    size_t wrong = 0;
+    DIR *folder = opendir(FOLDER);
+    assert_non_null(folder);
+    for (struct dirent *entry; (entry = readdir(folder)) != NULL;) {
+        if (strstr(entry->d_name, ".json.gz") == NULL)
+            continue;
+        json_t *root = read_answers(entry->d_name);
+        size_t i;
+        json_t *answers;
+        json_array_foreach(json_object_get(root, "cases"), i, answers)
+        {
+            cases++;
+            wrong += !check_case(answers, json_object_get(root, "texts"));
+        }
+        json_decref(root);
+        versions++;
+    }
+    closedir(folder);
+    print_message("%zu library versions, %zu models, %zu wrong\n", versions, cases, wrong);
+    assert_int_equal(wrong, 0);
+    assert_true(versions >= 15 && cases >= 150);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {cmocka_unit_test(test_every_version)};
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
