@@ -212,8 +212,9 @@ static alf_status translate_escape(translator *t)
         buf_printf(t->out, c >= 'a' ? "[%s]" : "[^%s]", class_);
     else if (c == 'b')
         buf_printf(t->out, "(?:(?<=[%s])(?![%s])|(?<![%s])(?=[%s]))", word, word, word, word);
-    else if (c == 'B')
-        buf_printf(t->out, "(?:(?<=[%s])(?=[%s])|(?<![%s])(?![%s]))", word, word, word, word);
+    else if (c == 'B') /* in Python never true of an empty text */
+        buf_printf(t->out, "(?:(?!\\A\\z)(?:(?<=[%s])(?=[%s])|(?<![%s])(?![%s])))", word, word,
+                   word, word);
     else if (c == 'A')
         buf_append_string(t->out, "\\A");
     else if (c == 'Z')
