@@ -73,7 +73,7 @@ static void used(step *s, size_t in, size_t out)
 static void *zlib_alloc(void *context, unsigned count, unsigned size)
 {
     (void)context;
-    return mem_calloc(count, size);
+    return mem_realloc(NULL, count, size);
 }
 
 static void zlib_free(void *context, void *pointer)
@@ -117,7 +117,7 @@ static void zlib_end(decoder *d)
 static void *bzip2_alloc(void *context, int count, int size)
 {
     (void)context;
-    return count < 0 || size < 0 ? NULL : mem_calloc((size_t)count, (size_t)size);
+    return count < 0 || size < 0 ? NULL : mem_realloc(NULL, (size_t)count, (size_t)size);
 }
 
 static alf_status bzip2_begin(decoder *d, alf_error *err)

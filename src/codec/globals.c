@@ -49,6 +49,8 @@ static const global_entry exact[] = {
      "f_classif f_regression f_oneway chi2 r_regression", ROLE_CLASS},
     {"sklearn.feature_selection._univariate_selection",
      "f_classif f_regression f_oneway chi2 r_regression", ROLE_CLASS},
+    {"sklearn.metrics.scorer", "_passthrough_scorer", ROLE_CLASS},
+    {"sklearn.metrics._scorer", "_passthrough_scorer", ROLE_CLASS},
     {"sklearn.neighbors._dist_metrics", "newObj", ROLE_CLASS},
     {"sklearn.neighbors._ball_tree", "newObj", ROLE_CLASS},
     {"sklearn.neighbors._kd_tree", "newObj", ROLE_CLASS},
@@ -69,8 +71,9 @@ static const char *const renamed[][2] = {
     {"joblib.numpy_pickle_compat", "joblib.numpy_pickle"},
 };
 
-/* Packages all of whose classes are allowed. */
-static const char *const packages[] = {"sklearn", "xgboost", "lightgbm", "numpy.random"};
+/* Packages all of whose classes are allowed. _loss is what sklearn's compiled losses call their
+ * module. */
+static const char *const packages[] = {"sklearn", "xgboost", "lightgbm", "numpy.random", "_loss"};
 
 static bool is_upper(char c)
 {

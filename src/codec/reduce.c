@@ -13,8 +13,9 @@ alf_status reduce_global(builder *b, alf_span module, alf_span name, uint64_t of
     global_role role = global_find(module, name);
     if (role == ROLE_REFUSED)
         return error_at(b->err, ALF_E_REFUSED, offset,
-                        "the file names %.*s.%.*s, which no model needs: it was not loaded and "
-                        "nothing was called; use only files from a source you trust",
+                        "the file names %.*s.%.*s, which is not among the classes models are read "
+                        "from; it was not loaded and nothing was called; use only files from a "
+                        "source you trust",
                         span_width(module), module.data, span_width(name), name.data);
     TRY(builder_new(b, VALUE_GLOBAL, offset, out));
     (*out)->as.global.module = module;
@@ -121,17 +122,24 @@ static alf_status call_bytes(builder *b, const value *callable, value *arguments
 
 /* ------------------------------------------------------------------ objects */
 
-/* copyreg._reconstructor(class, base, state): the state is None where the base is object. */
+/* copyreg._reconstructor(class, base, state): the state is None where the base is object; the
+ * items of a base dict or list become the state, as with other protocols. */
 static alf_status call_reconstructor(builder *b, value *callable, value *arguments, uint64_t offset,
                                      value **out)
 {
     value *const *items = arguments->as.list.items;
     if (arguments->as.list.count != 3 || items[0]->kind != VALUE_GLOBAL)
         return bad_arguments(b, callable, offset);
+    value *base = items[2];
+    bool is_state = base->kind == VALUE_DICT || base->kind == VALUE_LIST;
+    size_t count = is_state || base->kind == VALUE_NONE ? 0 : 1;
     value *rest;
-    size_t count = items[2]->kind == VALUE_NONE ? 0 : 1;
-    TRY(builder_items(b, VALUE_TUPLE, items + 2, count, offset, &rest));
-    return reduce_call(b, items[0], rest, offset, out);
+    TRY(builder_items(b, VALUE_TUPLE, &base, count, offset, &rest));
+    TRY(reduce_call(b, items[0], rest, offset, out));
+    if (!is_state || (*out)->kind != VALUE_OBJECT)
+        return ALF_OK;
+    (*out)->as.object.state = base;
+    return builder_nest(b, *out, base);
 }
 
 static alf_status call_newobj(builder *b, value *callable, value *arguments, uint64_t offset,
