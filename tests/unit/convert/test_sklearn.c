@@ -194,17 +194,63 @@ static bool check_text_row(fixture *f, const reference_text *engine, reference_r
     return true;
 }
 
-/* What the plain model must say, as far as the library tells. */
+static bool is_number(json_t *options, const char *name, long long found)
+{
+    json_t *v = json_object_get(options, name);
+    long long want = json_is_boolean(v) ? json_is_true(v) : json_integer_value(v);
+    if (want != found)
+        print_error("%s is %lld, expected %lld; ", name, found, want);
+    return v != NULL && want == found;
+}
+
+static bool is_string(json_t *v, alf_span text)
+{
+    return span_equal(text, span_of(json_string_value(v), json_string_length(v)));
+}
+
+static bool has_word(const text_vectorizer *v, json_t *word)
+{
+    for (uint32_t i = 0; i < v->stop_word_count; i++)
+        if (is_string(word, v->stop_words[i]))
+            return true;
+    return false;
+}
+
+static bool check_text_tables(fixture *f, const text_vectorizer *v, json_t *options)
+{
+    json_t *terms = json_object_get(f->answers, "terms");
+    json_t *stop = json_object_get(options, "stop");
+    json_t *idf = json_object_get(options, "idf");
+    json_t *pattern = json_object_get(options, "pattern");
+    if (v->term_count != json_array_size(terms) || v->stop_word_count != json_array_size(stop) ||
+        json_is_null(idf) != (v->idf == NULL))
+        return failed(f, "number of terms, stop words or idf", 0);
+    for (size_t i = 0; i < v->term_count; i++)
+        if (!is_string(json_array_get(terms, i), v->terms[i]) ||
+            (v->idf != NULL && !same(v->idf[i], number(json_array_get(idf, i)))))
+            return failed(f, "term or idf", i);
+    for (size_t i = 0; i < v->stop_word_count; i++)
+        if (!has_word(v, json_array_get(stop, i)))
+            return failed(f, "stop word", i);
+    return v->analyzer != TEXT_WORD || is_string(pattern, v->token_pattern)
+               ? true
+               : failed(f, "token pattern", 0);
+}
+
 static bool check_text_model(fixture *f, const text_vectorizer *v)
 {
-    json_t *columns = json_object_get(f->answers, "columns");
-    const char *last = json_string_value(json_object_get(f->answers, "last"));
-    if (v->term_count != json_integer_value(columns) || !span_is(v->terms[v->term_count - 1], last))
-        return failed(f, "vocabulary", 0);
-    if (v->use_idf != (v->idf != NULL) || v->ngram_min < 1 || v->ngram_max < v->ngram_min ||
-        (v->analyzer == TEXT_WORD) != (v->token_pattern.size > 0))
+    json_t *options = json_object_get(f->answers, "options");
+    json_t *ngrams = json_object_get(options, "ngrams");
+    if (!is_number(options, "analyzer", v->analyzer) ||
+        !is_number(options, "lowercase", v->lowercase) ||
+        !is_number(options, "binary", v->binary) || !is_number(options, "norm", v->norm) ||
+        !is_number(options, "strip", v->strip_accents) ||
+        !is_number(options, "float32", v->float32) ||
+        !is_number(options, "sublinear", v->sublinear_tf) || v->use_idf != (v->idf != NULL) ||
+        json_integer_value(json_array_get(ngrams, 0)) != v->ngram_min ||
+        json_integer_value(json_array_get(ngrams, 1)) != v->ngram_max)
         return failed(f, "options", 0);
-    return true;
+    return check_text_tables(f, v, options);
 }
 
 static bool check_text(fixture *f)
