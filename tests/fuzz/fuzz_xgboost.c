@@ -1,0 +1,100 @@
+/* fuzz: convert: raw booster bytes. What extract_booster takes must be a forest that checks and
+ * sums; the reference must take it too and give the same margins. */
+#include "codec/value.h"
+#include "convert/extract.h"
+#include "convert/reference.h"
+
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
+
+enum { LARGEST = 4096 };
+
+/* A Booster whose handle is the input. */
+typedef struct booster {
+    value object, class_, state, key, handle;
+    value_pair pair;
+} booster;
+
+static const value *booster_init(booster *b, alf_span bytes)
+{
+    memset(b, 0, sizeof *b);
+    b->class_.kind = VALUE_GLOBAL;
+    b->class_.as.global.module = SPAN_LITERAL("xgboost.core");
+    b->class_.as.global.name = SPAN_LITERAL("Booster");
+    b->key.kind = VALUE_STRING;
+    b->key.as.text = SPAN_LITERAL("handle");
+    b->handle.kind = VALUE_BYTES;
+    b->handle.as.text = bytes;
+    b->pair = (value_pair){&b->key, &b->handle};
+    b->state.kind = VALUE_DICT;
+    b->state.as.dict.pairs = &b->pair;
+    b->state.as.dict.count = 1;
+    b->object.kind = VALUE_OBJECT;
+    b->object.as.object.class_ = &b->class_;
+    b->object.as.object.state = &b->state;
+    return &b->object;
+}
+
+/* Every row walks without end checks: the forest has passed forest_check. */
+static void sum_rows(const forest *f)
+{
+    static double x[LARGEST];
+    static double out[LARGEST];
+    static const double fills[] = {NAN, 0.0, -1e30, 1e30};
+    if (f->feature_count > LARGEST || f->target_count > LARGEST)
+        return;
+    for (size_t k = 0; k < sizeof fills / sizeof *fills; k++) {
+        for (uint32_t i = 0; i < f->feature_count; i++)
+            x[i] = fills[k];
+        forest_sum(f, x, out);
+    }
+}
+
+/* The label of the row that lacks everything, against the reference. */
+static void compare(const boosted_classifier *b, const reference_boosted *r)
+{
+    static double x[LARGEST];
+    static double margins[LARGEST];
+    static float p[LARGEST];
+    uint32_t label;
+    if (b->trees.feature_count > LARGEST || b->class_count > LARGEST)
+        return;
+    for (uint32_t i = 0; i < b->trees.feature_count; i++)
+        x[i] = NAN;
+    forest_sum(&b->trees, x, margins);
+    reference_row row = {0};
+    if (reference_boosted_classes(r) != b->class_count ||
+        reference_boosted_run(r, &row, p, &label, NULL) != ALF_OK)
+        abort();
+    if (b->link == BOOSTED_HARD_MARGIN && b->trees.target_count == 1 &&
+        memcmp(&p[1], &(float){(float)margins[0]}, sizeof(float)) != 0 && fabs(margins[0]) > 0.0)
+        abort();
+}
+
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
+{
+    alf_span bytes = {(const char *)data, size};
+    boosted_classifier b;
+    booster around;
+    arena memory;
+    reference_boosted *r = NULL;
+    arena_init(&memory, (size_t)64 << 20);
+    /* Deeply wrong counts must fail by themselves; the reference reads them too. */
+    alf_status reference = reference_boosted_new(booster_init(&around, bytes), &r, NULL);
+    if (extract_boosted(&around.object, &memory, &b, NULL) == ALF_OK) {
+        if (forest_check(&b.trees, NULL) != ALF_OK)
+            abort();
+        sum_rows(&b.trees);
+        if (reference == ALF_OK)
+            compare(&b, r);
+    }
+    arena_fini(&memory);
+    arena_init(&memory, (size_t)64 << 20);
+    (void)extract_booster(bytes, &memory, &b, NULL);
+    arena_fini(&memory);
+    reference_boosted_free(r);
+    return 0;
+}
