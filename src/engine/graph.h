@@ -1,0 +1,67 @@
+/*
+ * A loaded engine: the nodes to run in order, the values between them, and where each value lives.
+ * Immutable after engine_load.
+ */
+#ifndef ALF_ENGINE_GRAPH_H
+#define ALF_ENGINE_GRAPH_H
+
+#include "engine/kernel.h"
+
+enum { VALUE_NONE = UINT32_MAX };
+
+typedef enum value_home {
+    HOME_NOWHERE,  /* not needed at run time */
+    HOME_CONSTANT, /* engine.constants */
+    HOME_INPUT,    /* the caller's memory */
+    HOME_SLOT      /* a block of the session's workspace */
+} value_home;
+
+typedef struct engine_value {
+    onnx_type type;
+    value_home home;
+    uint32_t slot;          /* HOME_SLOT */
+    const tensor *constant; /* HOME_CONSTANT */
+} engine_value;
+
+typedef struct engine_node {
+    const kernel *op;
+    void *state;
+    alf_span name; /* for errors */
+    uint32_t input_count, output_count;
+    uint32_t *inputs;  /* values; VALUE_NONE: left out */
+    uint32_t *outputs; /* VALUE_NONE: not wanted */
+    uint32_t *slots;   /* of the outputs */
+    uint32_t own;      /* index of its node_memory, or VALUE_NONE */
+} engine_node;
+
+struct engine {
+    arena memory;
+    size_t max_memory;
+    size_t value_count, node_count, slot_count, own_count;
+    size_t most_inputs, most_outputs; /* of any node */
+    engine_value *values;
+    engine_node *nodes;
+    size_t input_count, output_count, metadata_count;
+    onnx_value_info *inputs, *outputs;
+    uint32_t *input_values, *output_values;
+    onnx_metadata *metadata;
+};
+
+/* What loading knows of one value; indices as in engine.values. */
+typedef struct load_value {
+    graph_value known;
+    value_home home;
+    uint32_t root;     /* the value whose memory it has: itself unless a view */
+    uint32_t last_use; /* index of the last node that needs root's memory; VALUE_NONE: to the end */
+    bool needed;
+    uint32_t slot;
+} load_value;
+
+/* Drops what no output needs, then gives every value its memory: values whose lives do not meet
+ * share a slot (plan.c). */
+alf_status plan_memory(engine *e, load_value *values, arena *temporary, alf_error *err);
+
+/* Ends a node's state. */
+void engine_node_fini(engine_node *node);
+
+#endif

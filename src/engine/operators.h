@@ -1,0 +1,117 @@
+/*
+ * The functions behind the table of operators (operators.c), one file per family. `variant` in the
+ * table tells apart operators that share a function.
+ */
+#ifndef ALF_ENGINE_OPERATORS_H
+#define ALF_ENGINE_OPERATORS_H
+
+#include "engine/kernel.h"
+
+/* The kernel for an operator at a version of its domain, or NULL. */
+const kernel *operator_find(alf_span domain, alf_span name, int64_t version);
+/* Whether the operator is known at any version: for messages. */
+bool operator_known(alf_span domain, alf_span name);
+
+enum { ARITH_ADD, ARITH_SUB, ARITH_MUL, ARITH_DIV, ARITH_POW, ARITH_MAX, ARITH_MIN };
+alf_status prepare_arithmetic(prepare *p); /* Add Sub Mul Div Pow */
+alf_status run_arithmetic(const kernel_call *c);
+alf_status prepare_variadic(prepare *p); /* Max Min Sum Mean */
+alf_status run_variadic(const kernel_call *c);
+enum { VARIADIC_SUM = ARITH_ADD, VARIADIC_MEAN = 100 };
+
+enum {
+    UNARY_ABS,
+    UNARY_NEG,
+    UNARY_SIGN,
+    UNARY_EXP,
+    UNARY_LOG,
+    UNARY_SQRT,
+    UNARY_SIGMOID,
+    UNARY_NOT,
+    UNARY_ISNAN
+};
+alf_status prepare_unary(prepare *p);
+alf_status run_unary(const kernel_call *c);
+alf_status prepare_clip(prepare *p); /* op_clip.c */
+alf_status run_clip(const kernel_call *c);
+alf_status prepare_softmax(prepare *p); /* op_softmax.c */
+alf_status run_softmax(const kernel_call *c);
+
+enum { COMPARE_EQ, COMPARE_LT, COMPARE_LE, COMPARE_GT, COMPARE_GE, LOGIC_AND, LOGIC_OR, LOGIC_XOR };
+alf_status prepare_compare(prepare *p);
+alf_status run_compare(const kernel_call *c);
+alf_status prepare_where(prepare *p);
+alf_status run_where(const kernel_call *c);
+
+enum { REDUCE_SUM, REDUCE_SUM_SQUARE, REDUCE_L1, REDUCE_L2, REDUCE_MAX, REDUCE_MIN, REDUCE_MEAN };
+alf_status prepare_reduce(prepare *p);
+alf_status run_reduce(const kernel_call *c);
+enum { ARG_MAX, ARG_MIN };
+alf_status prepare_arg(prepare *p);
+alf_status run_arg(const kernel_call *c);
+
+alf_status prepare_cast(prepare *p);
+alf_status run_cast(const kernel_call *c);
+extern const kernel_life life_cast;
+
+alf_status prepare_constant(prepare *p);
+alf_status prepare_constant_of_shape(prepare *p);
+alf_status run_constant_of_shape(const kernel_call *c);
+
+enum { VIEW_IDENTITY, VIEW_RESHAPE, VIEW_FLATTEN, VIEW_SQUEEZE, VIEW_UNSQUEEZE };
+alf_status prepare_view(prepare *p);
+alf_status run_view(const kernel_call *c);
+alf_status prepare_shape(prepare *p);
+alf_status run_shape(const kernel_call *c);
+
+alf_status prepare_concat(prepare *p);
+alf_status run_concat(const kernel_call *c);
+alf_status prepare_gather(prepare *p);
+alf_status run_gather(const kernel_call *c);
+alf_status prepare_slice(prepare *p);
+alf_status run_slice(const kernel_call *c);
+alf_status prepare_transpose(prepare *p);
+alf_status run_transpose(const kernel_call *c);
+alf_status prepare_tile(prepare *p);
+alf_status run_tile(const kernel_call *c);
+alf_status prepare_expand(prepare *p);
+alf_status run_expand(const kernel_call *c);
+
+alf_status prepare_matmul(prepare *p);
+alf_status run_matmul(const kernel_call *c);
+alf_status prepare_gemm(prepare *p);
+alf_status run_gemm(const kernel_call *c);
+
+alf_status prepare_tree_regressor(prepare *p); /* ai.onnx.ml 1, 3 */
+alf_status prepare_tree_ensemble(prepare *p);  /* ai.onnx.ml 5 */
+alf_status run_tree_regressor(const kernel_call *c);
+alf_status prepare_tree_classifier(prepare *p);
+alf_status run_tree_classifier(const kernel_call *c);
+
+alf_status prepare_label_encoder(prepare *p);
+alf_status run_label_encoder(const kernel_call *c);
+extern const kernel_life life_label_encoder;
+alf_status prepare_array_feature_extractor(prepare *p);
+alf_status run_array_feature_extractor(const kernel_call *c);
+alf_status prepare_normalizer(prepare *p);
+alf_status run_normalizer(const kernel_call *c);
+alf_status prepare_scaler(prepare *p);
+alf_status run_scaler(const kernel_call *c);
+alf_status prepare_binarizer(prepare *p);
+alf_status run_binarizer(const kernel_call *c);
+alf_status prepare_linear_regressor(prepare *p);
+alf_status run_linear_regressor(const kernel_call *c);
+alf_status prepare_linear_classifier(prepare *p);
+alf_status run_linear_classifier(const kernel_call *c);
+
+alf_status prepare_tfidf(prepare *p);
+alf_status run_tfidf(const kernel_call *c);
+extern const kernel_life life_tfidf;
+alf_status prepare_string_normalizer(prepare *p);
+alf_status run_string_normalizer(const kernel_call *c);
+extern const kernel_life life_string_normalizer;
+alf_status prepare_tokenizer(prepare *p);
+alf_status run_tokenizer(const kernel_call *c);
+extern const kernel_life life_tokenizer;
+
+#endif

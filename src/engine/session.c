@@ -1,0 +1,205 @@
+/*
+ * Running: the nodes in order, each result in its slot. Memory grows on the first runs and is then
+ * reused; where it stands in the way of a run of another shape, it is given up once and the run
+ * repeated, so that whether a run fits does not depend on the runs before it.
+ */
+#include "engine/graph.h"
+
+#include "base/mem.h"
+#include "base/span.h"
+#include "engine/workspace.h"
+
+#include <inttypes.h>
+#include <string.h>
+
+struct engine_session {
+    const engine *e;
+    workspace memory;
+    tensor *tensors;    /* per value */
+    node_memory *owned; /* per node that keeps something */
+    const tensor **inputs;
+    tensor **outputs;
+    workspace_block *copies; /* per graph output: those that are the caller's own inputs */
+    workspace_block *slots;
+};
+
+/* The constants never change; the rest gets its shape and data as the nodes run. */
+static void set_tensors(engine_session *s)
+{
+    for (size_t i = 0; i < s->e->value_count; i++) {
+        const engine_value *v = &s->e->values[i];
+        if (v->constant != NULL)
+            s->tensors[i] = *v->constant;
+        else
+            s->tensors[i].type = v->type;
+    }
+}
+
+static bool make_owned(engine_session *s)
+{
+    for (size_t n = 0; n < s->e->node_count; n++) {
+        const engine_node *node = &s->e->nodes[n];
+        if (node->own == VALUE_NONE)
+            continue;
+        node_memory *own = &s->owned[node->own];
+        const kernel_life *life = node->op->life;
+        buf_init(&own->text);
+        if (life == NULL || life->session_new == NULL)
+            continue;
+        own->extra = life->session_new(node->state);
+        if (own->extra == NULL)
+            return false;
+    }
+    return true;
+}
+
+engine_session *engine_session_new(const engine *e)
+{
+    engine_session *s = mem_calloc(1, sizeof *s);
+    if (s == NULL)
+        return NULL;
+    s->e = e;
+    s->tensors = mem_calloc(e->value_count, sizeof *s->tensors);
+    s->owned = mem_calloc(e->own_count, sizeof *s->owned);
+    s->inputs = mem_calloc(e->most_inputs, sizeof *s->inputs);
+    s->outputs = mem_calloc(e->most_outputs, sizeof *s->outputs);
+    s->copies = mem_calloc(e->output_count, sizeof *s->copies);
+    s->slots = mem_calloc(e->slot_count, sizeof *s->slots);
+    bool complete = s->tensors != NULL && s->owned != NULL && s->inputs != NULL &&
+                    s->outputs != NULL && s->copies != NULL && s->slots != NULL;
+    workspace_init(&s->memory, e->max_memory, s->slots, s->slots != NULL ? e->slot_count : 0);
+    if (!complete || !make_owned(s)) {
+        engine_session_free(s);
+        return NULL;
+    }
+    set_tensors(s);
+    return s;
+}
+
+/* Gives back everything that grew. */
+static void forget(engine_session *s)
+{
+    for (size_t i = 0; s->copies != NULL && i < s->e->output_count; i++) {
+        mem_free(s->copies[i].data);
+        s->copies[i] = (workspace_block){0};
+    }
+    for (size_t i = 0; s->owned != NULL && i < s->e->own_count; i++) {
+        buf_fini(&s->owned[i].text);
+        buf_init(&s->owned[i].text);
+        s->owned[i].counted = 0;
+    }
+    workspace_fini(&s->memory);
+}
+
+void engine_session_free(engine_session *s)
+{
+    if (s == NULL)
+        return;
+    forget(s);
+    for (size_t n = 0; s->owned != NULL && n < s->e->node_count; n++) {
+        const engine_node *node = &s->e->nodes[n];
+        if (node->own != VALUE_NONE && node->op->life != NULL &&
+            node->op->life->session_free != NULL)
+            node->op->life->session_free(s->owned[node->own].extra);
+    }
+    mem_free(s->tensors);
+    mem_free(s->owned);
+    mem_free(s->inputs);
+    mem_free(s->outputs);
+    mem_free(s->copies);
+    mem_free(s->slots);
+    mem_free(s);
+}
+
+/* ---- one run ---- */
+
+static alf_status check_input(const onnx_value_info *info, const tensor *t, alf_error *err)
+{
+    uint64_t count;
+    char text[DIMS_TEXT], wanted[DIMS_TEXT];
+    bool fits = !info->has_shape || info->rank == t->rank;
+    if (t->type != info->type)
+        return error_set(err, ALF_E_ARGUMENT, "input '%.*s' is of type %s, expected %s",
+                         span_width(info->name), info->name.data, onnx_type_name(t->type),
+                         onnx_type_name(info->type));
+    if (!dims_count(t->dims, t->rank, &count) || (count > 0 && t->data == NULL))
+        return error_set(err, ALF_E_ARGUMENT, "input '%.*s' has an impossible shape or no data",
+                         span_width(info->name), info->name.data);
+    for (uint32_t k = 0; info->has_shape && fits && k < t->rank; k++)
+        fits = info->dims[k] < 0 || info->dims[k] == t->dims[k];
+    if (!fits)
+        return error_set(err, ALF_E_ARGUMENT, "input '%.*s' has shape %s, expected %s",
+                         span_width(info->name), info->name.data,
+                         dims_text(t->dims, t->rank, text, sizeof text),
+                         dims_text(info->dims, info->rank, wanted, sizeof wanted));
+    return ALF_OK;
+}
+
+static alf_status run_node(engine_session *s, const engine_node *node, alf_error *err)
+{
+    for (uint32_t i = 0; i < node->input_count; i++)
+        s->inputs[i] = node->inputs[i] != VALUE_NONE ? &s->tensors[node->inputs[i]] : NULL;
+    for (uint32_t i = 0; i < node->output_count; i++)
+        s->outputs[i] = node->outputs[i] != VALUE_NONE ? &s->tensors[node->outputs[i]] : NULL;
+    node_memory *own = node->own != VALUE_NONE ? &s->owned[node->own] : NULL;
+    if (own != NULL)
+        buf_clear(&own->text);
+    kernel_call c = {.op = node->op,
+                     .state = node->state,
+                     .input_count = node->input_count,
+                     .output_count = node->output_count,
+                     .inputs = s->inputs,
+                     .outputs = s->outputs,
+                     .slots = node->slots,
+                     .own = own,
+                     .memory = &s->memory,
+                     .err = err};
+    alf_status status = node->op->run(&c);
+    if (status != ALF_OK)
+        error_node(err, node->name);
+    return status;
+}
+
+/* An output that is the caller's memory under another name must outlive it. */
+static alf_status copy_output(engine_session *s, size_t i, const tensor *inputs, alf_error *err)
+{
+    tensor *out = &s->tensors[s->e->output_values[i]];
+    bool borrowed = false;
+    for (size_t k = 0; k < s->e->input_count; k++)
+        borrowed = borrowed || (out->data != NULL && out->data == inputs[k].data);
+    if (!borrowed)
+        return ALF_OK;
+    size_t bytes = (size_t)tensor_count(out) * tensor_element_size(out->type);
+    TRY(workspace_grow(&s->memory, &s->copies[i], bytes, false, err));
+    if (bytes > 0)
+        memcpy(s->copies[i].data, out->data, bytes);
+    out->data = s->copies[i].data;
+    return ALF_OK;
+}
+
+static alf_status run_graph(engine_session *s, const tensor *inputs, tensor *outputs,
+                            alf_error *err)
+{
+    const engine *e = s->e;
+    for (size_t i = 0; i < e->input_count; i++)
+        s->tensors[e->input_values[i]] = inputs[i];
+    for (size_t n = 0; n < e->node_count; n++)
+        TRY(run_node(s, &e->nodes[n], err));
+    for (size_t i = 0; i < e->output_count; i++) {
+        TRY(copy_output(s, i, inputs, err));
+        outputs[i] = s->tensors[e->output_values[i]];
+    }
+    return ALF_OK;
+}
+
+alf_status engine_run(engine_session *s, const tensor *inputs, tensor *outputs, alf_error *err)
+{
+    for (size_t i = 0; i < s->e->input_count; i++)
+        TRY(check_input(&s->e->inputs[i], &inputs[i], err));
+    bool grown_before = s->memory.used > 0;
+    alf_status status = run_graph(s, inputs, outputs, err);
+    if (status != ALF_E_LIMIT || !grown_before)
+        return status;
+    forget(s);
+    return run_graph(s, inputs, outputs, err);
+}
