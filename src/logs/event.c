@@ -172,10 +172,10 @@ static alf_status find_nested(parser *p, size_t from, alf_span name, alf_span *o
 static alf_status find_json(parser *p, size_t from, const char *const *names, bool numbers,
                             alf_span *out)
 {
-    const field_list flat = {.items = p->fields.items + from, .count = p->fields.count - from};
     *out = span_of(NULL, 0);
-    if (flat.count == 0)
+    if (p->fields.count == from)
         return ALF_OK;
+    const field_list flat = {.items = p->fields.items + from, .count = p->fields.count - from};
     for (; *names != NULL; names++) {
         size_t count;
         size_t nested;
