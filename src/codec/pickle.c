@@ -156,7 +156,7 @@ static alf_status pop_mark(machine *m, value ***items, size_t *count)
     if (m->mark_count == 0)
         return damaged(m, "closes a mark that was never set");
     size_t mark = m->marks[--m->mark_count];
-    *items = m->stack + mark;
+    *items = m->count > 0 ? m->stack + mark : m->stack; /* which may be NULL while empty */
     *count = m->count - mark;
     m->count = mark;
     return ALF_OK;
