@@ -1,45 +1,42 @@
 /*
- * Pattern sets: which engine runs which pattern, and the search over both. PCRE2 says what a
- * pattern means; a pattern goes to the fast engine only after both agreed on its samples.
- *
- * Building: (1) PCRE2 compiles every pattern; (2) candidates are those that the sampler
- * understands, that are about bytes and cannot match the empty string, and that the fast engine
- * takes; (3) the compiled candidates are compared with PCRE2, those that differ are dropped and
- * the rest is compiled again; (4) the fast patterns' PCRE2 code is freed, the others get JIT.
+ * Pattern sets. Building: (1) PCRE2 compiles every pattern; (2) the literals that each needs make
+ * the filter; (3) the filter is tried on samples made from each pattern: one that PCRE2 finds where
+ * the filter does not see it is taken out of the filter.
  */
 #include "classify/patterns.h"
 
 #include "base/mem.h"
 #include "base/span.h"
-#include "classify/pattern_fast.h"
+#include "classify/pattern_prefilter.h"
 #include "classify/pattern_sample.h"
 #include "classify/pattern_slow.h"
 
-enum { MAX_ROUNDS = 8, MAX_REFUSALS = 32, SAMPLE_MEMORY = 64 << 20 };
+enum {
+    TREE_MEMORY = 64 << 20, /* of one pattern */
+    LITERAL_MEMORY = 256 << 20
+};
 
 struct pattern_set {
     size_t count;
-    slow_pattern **slow; /* per pattern; NULL where the fast engine runs it */
-    uint32_t *slow_ids;  /* those not NULL, ascending */
-    size_t slow_count;
-    fast_set *fast; /* NULL: none */
+    slow_pattern **slow; /* per pattern */
+    prefilter *filter;   /* NULL: every pattern is always a candidate */
+    bool *filtered;      /* per pattern: it has literals in the filter */
 };
 
 struct pattern_scratch {
     slow_scratch *slow;
-    fast_scratch *fast; /* NULL when the set has no fast patterns */
+    uint64_t *candidates;
+    size_t words;
 };
 
 /* What building needs besides the set. */
 typedef struct build {
     const pattern_spec *specs;
     pattern_set *set;
-    uint32_t *ids; /* candidates for the fast engine, ascending */
-    size_t id_count;
-    const sample_node **samples; /* per pattern, NULL: not understood */
-    bool *wrong;                 /* per pattern: the engines disagree */
+    literal_set *literals; /* per pattern */
     slow_scratch *scratch;
-    arena memory;
+    arena tree;   /* of the pattern at hand */
+    arena memory; /* literals */
     alf_error *err;
 } build;
 
@@ -51,157 +48,101 @@ static alf_status compile_slow(build *b, size_t *bad)
             *bad = status == ALF_E_NOMEM ? b->set->count : i;
             return status;
         }
+        slow_use_jit(b->set->slow[i]);
     }
     return ALF_OK;
 }
 
-static alf_status choose_candidates(build *b)
+/* The tree of pattern i, or NULL; it replaces the one before. Trees are about bytes. */
+static alf_status parse(build *b, size_t i, const pattern_node **out)
+{
+    *out = NULL;
+    arena_reset(&b->tree);
+    if (slow_is_utf(b->set->slow[i]))
+        return ALF_OK;
+    return pattern_parse(b->specs[i].text, &b->tree, out, b->err);
+}
+
+static alf_status copy_literals(build *b, const literal_set *from, literal_set *to)
+{
+    to->text = arena_alloc(&b->memory, from->count, sizeof *to->text);
+    to->count = from->count;
+    for (size_t i = 0; to->text != NULL && i < from->count; i++) {
+        size_t size = from->text[i].size;
+        to->text[i] = span_of(arena_strndup(&b->memory, from->text[i].data, size), size);
+        if (to->text[i].data == NULL)
+            to->text = NULL;
+    }
+    return to->text != NULL ? ALF_OK : error_nomem(b->err, "patterns");
+}
+
+/* Tries the filter on texts made from the pattern. */
+static alf_status check_filter(build *b, size_t i, uint64_t *candidates)
+{
+    const pattern_node *tree;
+    TRY(parse(b, i, &tree));
+    size_t count = tree != NULL ? 4 + sample_count(tree) / 8 : 0;
+    for (size_t n = 0; n < count; n++) {
+        char text[SAMPLE_MAX];
+        bool found;
+        size_t size = sample_make(tree, i, 3 * n, text); /* every third is meant to match */
+        prefilter_search(b->set->filter, span_of(text, size), candidates);
+        if ((candidates[i / 64] >> (i % 64) & 1) != 0)
+            continue;
+        alf_status status =
+            slow_search(b->set->slow[i], b->scratch, span_of(text, size), &found, b->err);
+        if (status == ALF_E_NOMEM)
+            return status;
+        if (status == ALF_OK && !found)
+            continue;
+        prefilter_distrust(b->set->filter, i);
+        b->set->filtered[i] = false;
+        break;
+    }
+    return ALF_OK;
+}
+
+static alf_status build_filter(build *b)
 {
     for (size_t i = 0; i < b->set->count; i++) {
-        const slow_pattern *p = b->set->slow[i];
-        if (slow_is_utf(p) || slow_matches_empty(p))
-            continue;
-        TRY(sample_parse(b->specs[i].text, &b->memory, &b->samples[i], b->err));
-        if (b->samples[i] != NULL && fast_accepts(&b->specs[i]))
-            b->ids[b->id_count++] = (uint32_t)i;
+        const pattern_node *tree;
+        literal_set found = {NULL, 0};
+        TRY(parse(b, i, &tree));
+        if (tree != NULL)
+            TRY(pattern_literals(tree, &b->tree, &found, b->err));
+        if (found.count > 0)
+            TRY(copy_literals(b, &found, &b->literals[i]));
+        b->set->filtered[i] = found.count > 0;
     }
-    return ALF_OK;
-}
-
-static void drop_candidate(build *b, size_t at)
-{
-    memmove(&b->ids[at], &b->ids[at + 1], (b->id_count - at - 1) * sizeof *b->ids);
-    b->id_count--;
-}
-
-/* Compiles the candidates, less those refused on the way; none at all when it will not work. */
-static alf_status compile_fast(build *b)
-{
-    fast_free(b->set->fast);
-    b->set->fast = NULL;
-    for (int i = 0; i < MAX_REFUSALS && b->id_count > 0; i++) {
-        size_t refused;
-        alf_status status =
-            fast_new(b->specs, b->ids, b->id_count, &b->set->fast, &refused, b->err);
-        if (status != ALF_E_UNSUPPORTED)
-            return status;
-        if (refused == b->id_count)
-            break;
-        drop_candidate(b, refused);
-    }
-    b->id_count = 0;
-    return ALF_OK;
-}
-
-typedef struct wanted {
-    uint32_t id;
-    bool found;
-} wanted;
-
-static bool note_wanted(void *context, uint32_t id)
-{
-    wanted *w = context;
-    w->found = w->found || w->id == id;
-    return w->found;
-}
-
-/* Whether both engines say the same of text. Where PCRE2 gives up, there is nothing to compare. */
-static alf_status agree(build *b, fast_scratch *fast, uint32_t id, alf_span text, bool *same)
-{
-    bool slow_found;
-    *same = true;
-    alf_status status = slow_search(b->set->slow[id], b->scratch, text, &slow_found, b->err);
-    if (status == ALF_E_LIMIT)
-        return ALF_OK;
-    TRY(status);
-    wanted w = {.id = id};
-    TRY(fast_search(b->set->fast, fast, text, note_wanted, &w, b->err));
-    *same = w.found == slow_found;
-    return ALF_OK;
-}
-
-static alf_status compare_one(build *b, fast_scratch *fast, uint32_t id)
-{
-    bool same = true;
-    for (size_t i = 0; i < sample_fixed_count && same; i++)
-        TRY(agree(b, fast, id, sample_fixed[i], &same));
-    size_t count = sample_count(b->samples[id]);
-    for (size_t i = 0; i < count && same; i++) {
-        char text[SAMPLE_MAX];
-        size_t size = sample_make(b->samples[id], id, i, text);
-        TRY(agree(b, fast, id, span_of(text, size), &same));
-    }
-    b->wrong[id] = !same;
-    return ALF_OK;
-}
-
-/* Compares every candidate and drops those that differ. */
-static alf_status compare_all(build *b, bool *clean)
-{
-    fast_scratch *fast = fast_scratch_new(b->set->fast);
-    if (fast == NULL)
-        return error_nomem(b->err, "checking patterns");
+    TRY(prefilter_new(b->literals, b->set->count, &b->set->filter, b->err));
+    uint64_t *candidates = mem_calloc(prefilter_words(b->set->filter), sizeof *candidates);
+    if (candidates == NULL)
+        return error_nomem(b->err, "patterns");
     alf_status status = ALF_OK;
-    for (size_t i = 0; i < b->id_count && status == ALF_OK; i++)
-        status = compare_one(b, fast, b->ids[i]);
-    fast_scratch_free(fast);
-    size_t before = b->id_count;
-    for (size_t i = before; status == ALF_OK && i-- > 0;)
-        if (b->wrong[b->ids[i]])
-            drop_candidate(b, i);
-    *clean = b->id_count == before;
+    for (size_t i = 0; i < b->set->count && status == ALF_OK; i++)
+        if (b->set->filtered[i])
+            status = check_filter(b, i, candidates);
+    mem_free(candidates);
     return status;
 }
 
-static alf_status build_fast(build *b)
-{
-    TRY(choose_candidates(b));
-    bool clean = false;
-    for (int round = 0; round < MAX_ROUNDS && !clean; round++) {
-        TRY(compile_fast(b));
-        if (b->id_count == 0)
-            return ALF_OK;
-        TRY(compare_all(b, &clean));
-    }
-    if (!clean) { /* the engines never came to agree: PCRE2 is right */
-        fast_free(b->set->fast);
-        b->set->fast = NULL;
-        b->id_count = 0;
-    }
-    return ALF_OK;
-}
-
-static void settle(build *b)
-{
-    pattern_set *set = b->set;
-    for (size_t i = 0; i < b->id_count; i++) {
-        slow_free(set->slow[b->ids[i]]);
-        set->slow[b->ids[i]] = NULL;
-    }
-    for (size_t i = 0; i < set->count; i++) {
-        if (set->slow[i] == NULL)
-            continue;
-        slow_use_jit(set->slow[i]);
-        set->slow_ids[set->slow_count++] = (uint32_t)i;
-    }
-}
+/* ---- the set ---- */
 
 static alf_status build_start(build *b, size_t count)
 {
     size_t n = count > 0 ? count : 1;
-    arena_init(&b->memory, SAMPLE_MEMORY);
+    arena_init(&b->tree, TREE_MEMORY);
+    arena_init(&b->memory, LITERAL_MEMORY);
     b->set = mem_calloc(1, sizeof *b->set);
-    b->ids = mem_calloc(n, sizeof *b->ids);
-    b->wrong = mem_calloc(n, sizeof *b->wrong);
-    b->samples = mem_calloc(n, sizeof *b->samples);
+    b->literals = mem_calloc(n, sizeof *b->literals);
     b->scratch = slow_scratch_new();
     if (b->set != NULL) {
         b->set->count = count;
         b->set->slow = mem_calloc(n, sizeof *b->set->slow);
-        b->set->slow_ids = mem_calloc(n, sizeof *b->set->slow_ids);
+        b->set->filtered = mem_calloc(n, sizeof *b->set->filtered);
     }
-    bool good = b->set != NULL && b->ids != NULL && b->wrong != NULL && b->samples != NULL &&
-                b->scratch != NULL && b->set->slow != NULL && b->set->slow_ids != NULL;
+    bool good = b->set != NULL && b->literals != NULL && b->scratch != NULL &&
+                b->set->slow != NULL && b->set->filtered != NULL;
     return good ? ALF_OK : error_nomem(b->err, "patterns");
 }
 
@@ -217,7 +158,7 @@ static alf_status check_amount(const pattern_spec *specs, size_t count, alf_erro
     return ALF_OK;
 }
 
-alf_status pattern_set_new(const pattern_spec *specs, size_t count, bool use_fast,
+alf_status pattern_set_new(const pattern_spec *specs, size_t count, bool filtered,
                            pattern_set **out, size_t *bad, alf_error *err)
 {
     build b = {.specs = specs, .err = err};
@@ -226,15 +167,12 @@ alf_status pattern_set_new(const pattern_spec *specs, size_t count, bool use_fas
     alf_status status = build_start(&b, count);
     if (status == ALF_OK)
         status = compile_slow(&b, bad);
-    if (status == ALF_OK && use_fast && fast_available())
-        status = build_fast(&b);
-    if (status == ALF_OK)
-        settle(&b);
+    if (status == ALF_OK && filtered)
+        status = build_filter(&b);
+    arena_fini(&b.tree);
     arena_fini(&b.memory);
     slow_scratch_free(b.scratch);
-    mem_free(b.samples);
-    mem_free(b.wrong);
-    mem_free(b.ids);
+    mem_free(b.literals);
     if (status == ALF_OK)
         *out = b.set;
     else
@@ -249,8 +187,8 @@ void pattern_set_free(pattern_set *set)
     for (size_t i = 0; set->slow != NULL && i < set->count; i++)
         slow_free(set->slow[i]);
     mem_free(set->slow);
-    mem_free(set->slow_ids);
-    fast_free(set->fast);
+    mem_free(set->filtered);
+    prefilter_free(set->filter);
     mem_free(set);
 }
 
@@ -259,9 +197,9 @@ size_t pattern_set_count(const pattern_set *set)
     return set->count;
 }
 
-bool pattern_set_is_fast(const pattern_set *set, size_t i)
+bool pattern_set_is_filtered(const pattern_set *set, size_t i)
 {
-    return set->slow[i] == NULL;
+    return set->filtered[i];
 }
 
 pattern_scratch *pattern_scratch_new(const pattern_set *set)
@@ -270,9 +208,9 @@ pattern_scratch *pattern_scratch_new(const pattern_set *set)
     if (s == NULL)
         return NULL;
     s->slow = slow_scratch_new();
-    if (set->fast != NULL)
-        s->fast = fast_scratch_new(set->fast);
-    if (s->slow == NULL || (set->fast != NULL && s->fast == NULL)) {
+    s->words = set->filter != NULL ? prefilter_words(set->filter) : set->count / 64 + 1;
+    s->candidates = mem_calloc(s->words, sizeof *s->candidates);
+    if (s->slow == NULL || s->candidates == NULL) {
         pattern_scratch_free(s);
         return NULL;
     }
@@ -284,38 +222,45 @@ void pattern_scratch_free(pattern_scratch *scratch)
     if (scratch == NULL)
         return;
     slow_scratch_free(scratch->slow);
-    fast_scratch_free(scratch->fast);
+    mem_free(scratch->candidates);
     mem_free(scratch);
 }
 
-static bool note_first(void *context, uint32_t id)
+static void find_candidates(const pattern_set *set, pattern_scratch *scratch, alf_span text)
 {
-    size_t *first = context;
-    if (id < *first)
-        *first = id;
-    return *first == 0;
+    if (set->filter != NULL)
+        prefilter_search(set->filter, text, scratch->candidates);
+    else
+        memset(scratch->candidates, 0xff, scratch->words * sizeof *scratch->candidates);
+}
+
+/* The first candidate from *i on; false when there is none below limit. */
+static bool next_candidate(const pattern_scratch *scratch, size_t limit, size_t *i)
+{
+    for (; *i < limit; ++*i) {
+        uint64_t left = scratch->candidates[*i / 64] >> (*i % 64);
+        if (left == 0) {
+            *i |= 63;
+            continue;
+        }
+        *i += (size_t)__builtin_ctzll(left);
+        return *i < limit;
+    }
+    return false;
 }
 
 alf_status pattern_set_first(const pattern_set *set, pattern_scratch *scratch, alf_span text,
                              size_t *first, alf_error *err)
 {
     *first = set->count;
-    if (set->fast != NULL)
-        TRY(fast_search(set->fast, scratch->fast, text, note_first, first, err));
-    for (size_t i = 0; i < set->slow_count && set->slow_ids[i] < *first; i++) {
+    find_candidates(set, scratch, text);
+    for (size_t i = 0; next_candidate(scratch, *first, &i); i++) {
         bool found;
-        TRY(slow_search(set->slow[set->slow_ids[i]], scratch->slow, text, &found, err));
+        TRY(slow_search(set->slow[i], scratch->slow, text, &found, err));
         if (found)
-            *first = set->slow_ids[i];
+            *first = i;
     }
     return ALF_OK;
-}
-
-static bool note_mark(void *context, uint32_t id)
-{
-    bool *found = context;
-    found[id] = true;
-    return false;
 }
 
 alf_status pattern_set_mark(const pattern_set *set, pattern_scratch *scratch, alf_span text,
@@ -323,11 +268,8 @@ alf_status pattern_set_mark(const pattern_set *set, pattern_scratch *scratch, al
 {
     if (set->count > 0)
         memset(found, 0, set->count * sizeof *found);
-    if (set->fast != NULL)
-        TRY(fast_search(set->fast, scratch->fast, text, note_mark, found, err));
-    for (size_t i = 0; i < set->slow_count; i++) {
-        uint32_t id = set->slow_ids[i];
-        TRY(slow_search(set->slow[id], scratch->slow, text, &found[id], err));
-    }
+    find_candidates(set, scratch, text);
+    for (size_t i = 0; next_candidate(scratch, set->count, &i); i++)
+        TRY(slow_search(set->slow[i], scratch->slow, text, &found[i], err));
     return ALF_OK;
 }

@@ -1,13 +1,11 @@
 /*
- * A set of regular expressions in PCRE syntax, searched in one text at once.
+ * A set of regular expressions in PCRE syntax, searched in one text at once. PCRE2 does the
+ * searching; before it, one pass over the text finds which patterns' required literals occur in
+ * it, and only those patterns run. The filter never changes an answer.
  *
- * Two engines: Hyperscan runs every pattern that it accepts and for which it agrees with PCRE2 on
- * generated samples; PCRE2 runs the others (look-around, back references, ...). The answer never
- * depends on the engine. Text is bytes: it need not be valid UTF-8. "." matches a line end, "^"
- * only the start of the text, "$" its end (or before a last line feed).
- *
- * A set is immutable and shared between threads; each thread has its own scratch. Nothing is
- * allocated while matching with Hyperscan or PCRE2's JIT.
+ * Text is bytes: it need not be valid UTF-8. "." matches a line end, "^" only the start of the
+ * text, "$" its end (or before a last line feed). A set is immutable and shared between threads;
+ * each thread has its own scratch. Nothing is allocated while matching with PCRE2's JIT.
  */
 #ifndef ALF_CLASSIFY_PATTERNS_H
 #define ALF_CLASSIFY_PATTERNS_H
@@ -24,13 +22,15 @@ typedef struct pattern_spec {
 typedef struct pattern_set pattern_set;
 typedef struct pattern_scratch pattern_scratch;
 
-/* Compiles count patterns (borrowed only during the call). use_fast false: PCRE2 runs everything.
- * On failure *bad is the index of the pattern at fault, or count when none is. */
-alf_status pattern_set_new(const pattern_spec *specs, size_t count, bool use_fast,
+/* Compiles count patterns (borrowed only during the call). filtered false: no filter, every pattern
+ * is tried on every text. On failure *bad is the index of the pattern at fault, or count when none
+ * is. */
+alf_status pattern_set_new(const pattern_spec *specs, size_t count, bool filtered,
                            pattern_set **out, size_t *bad, alf_error *err);
 void pattern_set_free(pattern_set *set);
 size_t pattern_set_count(const pattern_set *set);
-bool pattern_set_is_fast(const pattern_set *set, size_t i); /* else PCRE2 runs it */
+/* Whether pattern i is tried only on texts that have one of its literals. */
+bool pattern_set_is_filtered(const pattern_set *set, size_t i);
 
 pattern_scratch *pattern_scratch_new(const pattern_set *set); /* NULL: out of memory */
 void pattern_scratch_free(pattern_scratch *scratch);

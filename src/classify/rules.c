@@ -72,13 +72,13 @@ static alf_status copy_entries(const rules_file *f, rules *r, alf_error *err)
     return ALF_OK;
 }
 
-/* Rules of which no pattern runs on PCRE2. A rule's patterns are neighbours. */
+/* Rules of which every pattern is filtered. A rule's patterns are neighbours. */
 static size_t count_fast_rules(const rules *r)
 {
     size_t slow_rules = 0;
     uint32_t last = UINT32_MAX;
     for (size_t i = 0; i < pattern_set_count(r->patterns); i++) {
-        if (pattern_set_is_fast(r->patterns, i) || r->rule_of[i] == last)
+        if (pattern_set_is_filtered(r->patterns, i) || r->rule_of[i] == last)
             continue;
         last = r->rule_of[i];
         slow_rules++;

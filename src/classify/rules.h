@@ -17,7 +17,8 @@ alf_status rules_load(const char *path, rules **out, alf_error *err);
 void rules_free(rules *r);
 
 size_t rules_count(const rules *r);
-/* How many rules the fast matcher runs; the others run on PCRE2. */
+/* How many rules are tried only on logs that have one of their literals; the others are tried on
+ * every log. */
 size_t rules_fast_count(const rules *r);
 
 rules_scratch *rules_scratch_new(const rules *r); /* NULL: out of memory */
