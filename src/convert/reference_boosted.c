@@ -18,15 +18,15 @@ static alf_status set_objective(reference_boosted *r, const reference_model *m, 
 {
     bool multi = false;
     if (span_is(m->objective, "binary:logistic") || span_is(m->objective, "reg:logistic"))
-        r->goal = LOGISTIC;
+        r->goal = GOAL_LOGISTIC;
     else if (span_is(m->objective, "binary:logitraw"))
-        r->goal = RAW;
+        r->goal = GOAL_RAW;
     else
         multi = true;
     if (multi && span_is(m->objective, "multi:softprob"))
-        r->goal = SOFTPROB;
+        r->goal = GOAL_SOFTPROB;
     else if (multi && span_is(m->objective, "multi:softmax"))
-        r->goal = SOFTMAX;
+        r->goal = GOAL_SOFTMAX;
     else if (multi)
         return error_set(err, ALF_E_UNSUPPORTED, "the objective '%.*s' is not supported",
                          span_width(m->objective), m->objective.data);
@@ -49,7 +49,7 @@ static alf_status set_base(reference_boosted *r, const reference_model *m, alf_e
         if (m->base_list != NULL && !reference_boosted_item(m->base_list, i, &score))
             return reference_boosted_damaged(err, "a base score is not a number");
         float b = (float)score;
-        bool logit = (r->goal == LOGISTIC || (r->goal == RAW && r->version < 103)) &&
+        bool logit = (r->goal == GOAL_LOGISTIC || (r->goal == GOAL_RAW && r->version < 103)) &&
                      r->version >= 100; /* before 1.0 it was stored as a margin */
         r->base[i] = logit ? -logf(1.0f / b - 1.0f) : b;
         if (!isfinite(r->base[i]))
@@ -266,7 +266,7 @@ alf_status reference_boosted_run(const reference_boosted *r, const reference_row
     TRY(sum_trees(r, row, probabilities, err));
     if (r->groups == 1) {
         float p = probabilities[0];
-        if (r->goal == LOGISTIC)
+        if (r->goal == GOAL_LOGISTIC)
             p = 1.0f / (expf(fminf(-p, 88.7f)) + 1.0f);
         probabilities[0] = 1.0f - p;
         probabilities[1] = p;
@@ -274,10 +274,10 @@ alf_status reference_boosted_run(const reference_boosted *r, const reference_row
         return ALF_OK;
     }
     /* multi:softmax takes its label from the margins, before rounding can make two equal. */
-    if (r->goal == SOFTMAX)
+    if (r->goal == GOAL_SOFTMAX)
         *label = first_largest(probabilities, r->classes);
     to_softmax(probabilities, r->classes);
-    if (r->goal == SOFTPROB)
+    if (r->goal == GOAL_SOFTPROB)
         *label = first_largest(probabilities, r->classes);
     return ALF_OK;
 }
