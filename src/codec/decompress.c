@@ -16,7 +16,8 @@
 #include <string.h>
 #include <zlib.h>
 
-enum { CHUNK = 1 << 16, MAX_DECODER_MEMORY = 100 << 20, ZF_HEADER = 21 };
+/* MAX_MEMBERS: the decoder of a member of a few bytes can cost megabytes. */
+enum { CHUNK = 1 << 16, MAX_DECODER_MEMORY = 100 << 20, MAX_MEMBERS = 10000, ZF_HEADER = 21 };
 
 /* One step of a decoder. in and out are moved past what was used. */
 typedef struct step {
@@ -280,7 +281,11 @@ static alf_status run_member(decoder *d, alf_span *data, size_t limit, buf *out,
 
 static alf_status expand(alf_span data, const format *f, size_t limit, buf *out, alf_error *err)
 {
+    size_t members = 0;
     do {
+        if (++members > MAX_MEMBERS)
+            return error_set(err, ALF_E_LIMIT, "the %s data has more than %d members", f->name,
+                             MAX_MEMBERS);
         decoder d = {.format = f};
         TRY(f->begin(&d, err));
         alf_status status = run_member(&d, &data, limit, out, err);

@@ -14,6 +14,8 @@
 
 #include <limits.h>
 
+enum { MAX_ATTRIBUTES = 32 }; /* of a wrapper, which are searched one by one */
+
 typedef struct sibling_file sibling_file;
 
 struct sibling_file {
@@ -171,9 +173,8 @@ static alf_status splice_zfile(builder *b, joblib_file *file, const value *wrapp
     buf data;
     buf_init(&data);
     alf_status status = decompress(buf_span(content), b->limits.max_bytes, &data, b->err);
-    b->heap -= content->size;
-    buf_fini(content);
-    *content = data; /* owned by the file from here on, whatever happens */
+    buf_fini(content); /* stays counted: what was read is bounded too */
+    *content = data;   /* owned by the file from here on, whatever happens */
     TRY(status);
     TRY(builder_count_heap(b, data.size, wrapper->offset));
     value *bytes;
@@ -189,6 +190,9 @@ static alf_status splice_zfile(builder *b, joblib_file *file, const value *wrapp
 static alf_status splice(void *context, builder *b, alf_span bytes, size_t *at,
                          const value *wrapper, value **out)
 {
+    const value *attributes = wrapper->as.object.state;
+    if (attributes->kind != VALUE_DICT || attributes->as.dict.count > MAX_ATTRIBUTES)
+        return bad_wrapper(b, wrapper, "does not have the attributes of one");
     switch ((global_role)builder_tag(wrapper->as.object.class_)) {
     case ROLE_ARRAY_WRAPPER:
         return splice_array(b, bytes, at, wrapper, out);

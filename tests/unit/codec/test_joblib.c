@@ -67,7 +67,7 @@ static int check_folder(const char *folder)
     char path[1024];
     buf expected;
     int count = 0;
-    (void)snprintf(path, sizeof path, "%s/expected.txt", folder);
+    assert_int_equal(file_join(path, sizeof path, folder, "expected.txt", NULL), ALF_OK);
     read_fixture(path, &expected);
     DIR *d = opendir(folder);
     assert_non_null(d);
@@ -75,7 +75,7 @@ static int check_folder(const char *folder)
         if (!ends_with(entry->d_name, ".joblib") && !ends_with(entry->d_name, ".pkl"))
             continue;
         buf found;
-        (void)snprintf(path, sizeof path, "%s/%s", folder, entry->d_name);
+        assert_int_equal(file_join(path, sizeof path, folder, entry->d_name, NULL), ALF_OK);
         dump_file(path, &found);
         compare(path, &found, &expected);
         buf_fini(&found);
@@ -97,13 +97,51 @@ static void test_fixtures(void **state)
     for (struct dirent *entry; (entry = readdir(d)) != NULL;) {
         if (entry->d_name[0] == '.')
             continue;
-        (void)snprintf(path, sizeof path, "%s/%s", FIXTURES, entry->d_name);
+        assert_int_equal(file_join(path, sizeof path, FIXTURES, entry->d_name, NULL), ALF_OK);
         files += check_folder(path);
         folders++;
     }
     closedir(d);
     assert_true(folders >= 12);
     assert_true(files >= 40);
+}
+
+/* ------------------------------------------------------------------ real models */
+
+#define REFERENCE ALF_TEST_SOURCE_DIR "/../shared/reference/models/v3"
+
+/* The real bundle, where it is there: figures that scikit-learn and XGBoost show for it. */
+static void test_reference_models(void **state)
+{
+    (void)state;
+    if (!file_exists(REFERENCE "/anomaly_detector/model.joblib")) {
+        print_message("no reference models at " REFERENCE "\n");
+        skip();
+    }
+    alf_error err = {0};
+    joblib_file *file;
+    int64_t n;
+    assert_int_equal(joblib_open(REFERENCE "/anomaly_detector/model.joblib", NULL, &file, &err),
+                     ALF_OK);
+    const value *forest = value_get(joblib_root(file), "model");
+    assert_true(value_is_a(forest, "sklearn.ensemble", "IsolationForest"));
+    const value *trees = value_attribute(forest, "estimators_");
+    assert_int_equal(value_length(trees), 200);
+    const value *tree = value_attribute(value_item(trees, 0), "tree_");
+    assert_true(value_is_a(tree, "sklearn.tree._tree", "Tree"));
+    const value *nodes = value_attribute(tree, "nodes");
+    assert_true(value_to_int64(value_attribute(tree, "node_count"), &n));
+    assert_int_equal(n, value_length(nodes));
+    assert_int_equal(nodes->as.array.type.item_size, 64);
+    const dtype_field *right = value_array_field(&nodes->as.array, "right_child");
+    assert_true(value_record_int64(&nodes->as.array, right, 0, &n));
+    assert_int_equal(n, 44);
+    joblib_free(file);
+    assert_int_equal(joblib_open(REFERENCE "/tfidf_xgboost/model.joblib", NULL, &file, &err),
+                     ALF_OK);
+    const value *vectorizer = value_get(joblib_root(file), "vectorizer");
+    assert_int_equal(value_attribute(vectorizer, "vocabulary_")->as.dict.count, 700);
+    joblib_free(file);
 }
 
 /* ------------------------------------------------------------------ damage */
@@ -233,6 +271,7 @@ static void test_shapes(void **state)
     check_status(LITERAL(WRAPPER_BEGIN DTYPE_F8 SHAPE("U\x01x") "."), ALF_E_FORMAT);
     check_status(LITERAL(WRAPPER_BEGIN DTYPE_F8 "U\x05shapeNub."), ALF_E_FORMAT);
     check_status(LITERAL(WRAPPER_BEGIN DTYPE_F8 "ub."), ALF_E_FORMAT);
+    check_status(LITERAL("cjoblib.numpy_pickle\nNumpyArrayWrapper\n)\x81Nb."), ALF_E_FORMAT);
     /* the data's padding: longer than the file, and not 0xFF */
 #define ALIGNED "U\x1bnumpy_array_alignment_bytesK\x10"
     check_status(LITERAL(WRAPPER_BEGIN DTYPE_F8 ALIGNED SHAPE("K\x01") "\x02\xff\xff"
@@ -479,6 +518,21 @@ static void test_bomb(void **state)
     buf_fini(&bomb);
 }
 
+/* Empty members of 14 bytes, each of which would cost a decoder. */
+static void test_many_members(void **state)
+{
+    (void)state;
+    buf file;
+    alf_error err = {0};
+    buf_init(&file);
+    for (int i = 0; i < 10001; i++)
+        buf_append(&file, "\x1f\x8b\x08\0\0\0\0\0\0\x03\x03\0\0\0\0\0\0\0\0\0", 20);
+    assert_int_equal(parse(file.data, file.size, &err), ALF_E_LIMIT);
+    assert_non_null(strstr(err.message, "members"));
+    assert_int_equal(parse(file.data, 20, &err), ALF_E_FORMAT); /* empty */
+    buf_fini(&file);
+}
+
 static void test_zf_header(void **state)
 {
     (void)state;
@@ -554,6 +608,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_fixtures),
+        cmocka_unit_test(test_reference_models),
         cmocka_unit_test(test_truncation),
         cmocka_unit_test(test_changed_bytes),
         cmocka_unit_test(test_shapes),
@@ -563,6 +618,7 @@ int main(void)
         cmocka_unit_test(test_npy),
         cmocka_unit_test(test_limits),
         cmocka_unit_test(test_bomb),
+        cmocka_unit_test(test_many_members),
         cmocka_unit_test(test_zf_header),
         cmocka_unit_test(test_not_joblib),
         cmocka_unit_test(test_allocation_failure),
