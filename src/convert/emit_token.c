@@ -67,7 +67,7 @@ static alf_status parse_escape(parser *s, token_pattern *set, int *literal)
     if ((unsigned char)c >= 0x80 || (c >= '0' && c <= '9') || (c >= 'a' && c <= 'z') ||
         (c >= 'A' && c <= 'Z'))
         return refuse(s, "it has an escape other than \\w \\d \\s \\t \\n \\r in a set");
-    *literal = c;
+    *literal = (unsigned char)c;
     return ALF_OK;
 }
 

@@ -106,6 +106,14 @@ static alf_status read_tensor(onnx_model *m, const pb_field *f, onnx_attribute *
     return onnx_read_tensor(m, f, t, err);
 }
 
+static alf_status read_float(const pb_field *f, float *out, alf_error *err)
+{
+    TRY(pb_expect(f, PB_FIXED32, "attribute f", err));
+    uint32_t bits = (uint32_t)f->value;
+    memcpy(out, &bits, sizeof bits);
+    return ALF_OK;
+}
+
 /* The arrays of a list attribute, filled by the second pass. */
 typedef struct list_room {
     float *floats;
@@ -139,9 +147,7 @@ static alf_status take_value(onnx_model *m, const pb_field *f, onnx_attribute *o
 {
     switch (f->number) {
     case ATTRIBUTE_F:
-        TRY(pb_expect(f, PB_FIXED32, "attribute f", err));
-        memcpy(&out->f, &(uint32_t){(uint32_t)f->value}, sizeof out->f);
-        return ALF_OK;
+        return read_float(f, &out->f, err);
     case ATTRIBUTE_I:
         return pb_get_int(f, "attribute i", &out->i, err);
     case ATTRIBUTE_S:
