@@ -162,7 +162,8 @@ static alf_status take_value(onnx_model *m, const pb_field *f, onnx_attribute *o
         return room->ints == NULL ? ALF_OK
                                   : pb_take_values(f, PB_VARINT, room->ints, &room->taken, err);
     case ATTRIBUTE_STRINGS:
-        room->strings[room->taken++] = f->bytes;
+        if (room->strings != NULL)
+            room->strings[room->taken++] = f->bytes;
         return ALF_OK;
     default:
         return ALF_OK;
