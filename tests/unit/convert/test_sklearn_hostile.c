@@ -202,6 +202,40 @@ static void test_trees(void **state)
     joblib_free(m.file);
 }
 
+/* From 1.3 on the path lengths that the file keeps are used, to the last bit. */
+static void test_kept_path_lengths(void **state)
+{
+    (void)state;
+    model m = open_model("1.8-all-forest");
+    const value *averages = value_attribute(m.root, "_average_path_length_per_tree");
+    const value_array *first = &value_item(averages, 0)->as.array;
+    const value_array *nodes = nodes_of(m.root, 0);
+    const dtype_field *samples = value_array_field(nodes, "n_node_samples");
+    size_t leaf = first_leaf(nodes);
+    int64_t n;
+    for (; leaf < nodes->count; leaf++) /* one whose path length is not a whole number */
+        if (value_record_int64(nodes, samples, leaf, &n) && n > 2 &&
+            memcmp(field_bytes((value_array *)nodes, leaf, "left_child"), "\xFF\xFF", 2) == 0)
+            break;
+    assert_true(leaf < nodes->count);
+    double kept;
+    char *at = (char *)first->data.data + leaf * sizeof kept;
+    memcpy(&kept, at, sizeof kept);
+    for (int i = 0; i < 3; i++) {
+        arena a;
+        isolation_forest plain;
+        arena_init(&a, 1 << 20);
+        memcpy(at, &kept, sizeof kept);
+        assert_int_equal(extract_isolation_forest(m.root, &a, &plain, NULL), ALF_OK);
+        double weight = plain.trees.leaf_values[plain.trees.nodes[leaf].yes].weight;
+        double depth = round(weight + 1.0 - kept);
+        assert_true(fabs(depth + kept - 1.0 - weight) <= 0.0);
+        arena_fini(&a);
+        kept += 1e-14;
+    }
+    joblib_free(m.file);
+}
+
 static void swap_expect(runner *run, const value *object, const value *root, const char *name,
                         value *new_one, alf_status want)
 {
@@ -458,6 +492,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_trees),
         cmocka_unit_test(test_forest_attributes),
+        cmocka_unit_test(test_kept_path_lengths),
         cmocka_unit_test(test_scaler_attributes),
         cmocka_unit_test(test_text_attributes),
         cmocka_unit_test(test_diagonal),
