@@ -87,7 +87,7 @@ static alf_status compile_with(const pattern_spec *spec, pcre2_compile_context *
     PCRE2_SIZE offset;
     p->code = pcre2_compile((PCRE2_SPTR)spec->text.data, spec->text.size, options, &number, &offset,
                             context);
-    if (p->code == NULL && number == PCRE2_ERROR_NOMEMORY)
+    if (p->code == NULL && (number == PCRE2_ERROR_HEAP_FAILED || number == PCRE2_ERROR_NOMEMORY))
         return error_nomem(err, "a pattern");
     if (p->code == NULL) {
         PCRE2_UCHAR reason[128] = "";
