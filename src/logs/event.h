@@ -36,7 +36,8 @@ typedef struct log_event {
     alf_span raw;       /* the whole record, without its line end */
     alf_span message;   /* the text that models and rules judge; never loses information silently:
                            when a record has no message of its own, this is raw */
-    alf_span source;    /* host, program or "source" field: what the compliance gate looks at too */
+    alf_span source;    /* "host program" of syslog, or a "source" or host field: what the
+                           compliance gate looks at too */
     alf_span timestamp; /* as written, or empty */
     int severity;       /* syslog 0..7, or -1 */
     int hour;           /* 0..23 from the event's own timestamp, or -1 */
@@ -50,8 +51,10 @@ typedef struct log_event {
  * LOG_PLAIN, whole. ALF_E_NOMEM is the only error. Where each format's message comes from: plain:
  * the line. syslog 3164 (with <PRI>): what follows the header, program tag included. syslog 5424:
  * MSG (raw when empty). CEF/LEEF: from "CEF:" / "LEEF:" to the end. JSON: the first of message,
- * msg, log, text, event.original, raw, _raw, body that is a non-empty string, else raw. A syslog
- * message that is itself CEF, LEEF or JSON is parsed as that, with host and severity kept.
+ * msg, log, text, event.original, raw, _raw, body that is a non-empty string, else raw; raw too
+ * when that key stands there twice. A syslog message that is itself CEF, LEEF or JSON is parsed as
+ * that, with host and severity kept. TEXT takes every record as plain, NDJSON all but JSON objects;
+ * CSV needs the header that log_reader has, so records given here one by one are plain.
  */
 alf_status log_parse(alf_span record, log_input input, arena *scratch, log_event *event,
                      alf_error *err);

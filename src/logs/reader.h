@@ -5,7 +5,8 @@
  * records; NUL bytes and bytes that are not UTF-8 are data. CSV (RFC 4180): quoted fields may hold
  * line ends; the first record is the header when it names a message column (message, msg, log,
  * text, raw, event), and is then not a log. A quote that never closes does not swallow the rest of
- * the stream: after max_record bytes the record is cut and the reader goes on.
+ * the stream: a record without an end after max_record bytes is given up; its first line becomes a
+ * record, and the reader goes on behind that line.
  */
 #ifndef ALF_LOGS_READER_H
 #define ALF_LOGS_READER_H

@@ -152,6 +152,9 @@ static void test_open_quotes(void **state)
           "P:\"a\",\"\nP:\"a\",\"\nP:\"a\",\"\n");
     check("id,message\n1,abcdefghijklmnop\n2,x\n", LOG_INPUT_CSV, 10,
           "V:1,abcdefgh:abcdefgh\nP:ijklmnop\nV:2,x:x\n");
+    /* the third line begins within what the search for the end of the first has seen */
+    check("id,message\n\"a\",\"\n\"a\",\"\n\"a\",\"\nx\",b\n", LOG_INPUT_CSV, 12,
+          "P:\"a\",\"\nP:\"a\",\"\nP:\"a\",\"\nV:x\",b:b\n");
 }
 
 /* All short inputs over the bytes that matter: no byte is lost, and pieces change nothing. */
