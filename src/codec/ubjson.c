@@ -41,21 +41,26 @@ static alf_status truncated(const reader *r, const char *what)
                     "the UBJSON ends within %s; the file is truncated or damaged", what);
 }
 
-static alf_status no_memory(const reader *r, size_t count, size_t size)
+static void *allocate(reader *r, size_t count, size_t size, alf_status *status)
 {
-    if (arena_over_limit(r->a, count, size))
-        return error_at(r->err, ALF_E_LIMIT, offset_of(r),
-                        "the UBJSON needs more than the %zu bytes of memory allowed", r->a->limit);
-    return error_nomem(r->err, "UBJSON values");
+    void *memory = arena_alloc(r->a, count, size);
+    *status = ALF_OK;
+    if (memory == NULL && arena_over_limit(r->a, count, size))
+        *status =
+            error_at(r->err, ALF_E_LIMIT, offset_of(r),
+                     "the UBJSON needs more than the %zu bytes of memory allowed", r->a->limit);
+    else if (memory == NULL)
+        *status = error_nomem(r->err, "UBJSON values");
+    return memory;
 }
 
 static alf_status new_value(reader *r, value_kind kind, value **out)
 {
-    *out = arena_alloc(r->a, 1, sizeof **out);
+    alf_status status;
+    *out = allocate(r, 1, sizeof **out, &status);
     if (*out == NULL)
-        return no_memory(r, 1, sizeof **out);
-    (*out)->kind = kind;
-    (*out)->offset = offset_of(r);
+        return status == ALF_E_LIMIT ? ALF_E_LIMIT : ALF_E_NOMEM;
+    **out = (value){.kind = kind, .offset = offset_of(r)};
     return ALF_OK;
 }
 
@@ -241,10 +246,10 @@ static alf_status grow(reader *r, void **items, size_t *capacity, size_t count, 
 {
     if (count < *capacity)
         return ALF_OK;
+    alf_status status;
     size_t wanted = *capacity == 0 ? 8 : *capacity * 2;
-    void *larger = arena_alloc(r->a, wanted, size);
-    if (larger == NULL)
-        return no_memory(r, wanted, size);
+    void *larger = allocate(r, wanted, size, &status);
+    TRY(status);
     if (count > 0)
         memcpy(larger, *items, count * size);
     *items = larger;

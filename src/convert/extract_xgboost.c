@@ -46,13 +46,17 @@ static bool version_below(const xgb_model *m, int64_t major, int64_t minor)
     return m->version[0] < major || (m->version[0] == major && m->version[1] < minor);
 }
 
+/* After an allocation that failed: a limit was the cause, or there is no memory. Never ALF_OK. */
 static alf_status no_memory(const builder *b, const arena *a, size_t count, size_t size)
 {
-    if (arena_over_limit(a, count, size))
-        return error_set(b->err, ALF_E_LIMIT,
-                         "the XGBoost model needs more than the %zu bytes of memory allowed",
-                         a->limit);
-    return error_nomem(b->err, "the trees of an XGBoost model");
+    bool limit = arena_over_limit(a, count, size);
+    if (limit)
+        (void)error_set(b->err, ALF_E_LIMIT,
+                        "the XGBoost model needs more than the %zu bytes of memory allowed",
+                        a->limit);
+    else
+        (void)error_nomem(b->err, "the trees of an XGBoost model");
+    return limit ? ALF_E_LIMIT : ALF_E_NOMEM;
 }
 
 /* ---- objective and base score ---- */
@@ -280,14 +284,15 @@ static alf_status reserve(const builder *b, forest *f, walk *w)
     f->roots = arena_alloc(b->a, trees, sizeof *f->roots);
     f->nodes = arena_alloc(b->a, total, sizeof *f->nodes);
     f->leaf_values = arena_alloc(b->a, total / 2 + trees, sizeof *f->leaf_values);
-    if (f->roots == NULL || f->nodes == NULL || f->leaf_values == NULL)
-        return no_memory(b, b->a, total, sizeof *f->nodes);
     size_t room = (size_t)largest + 1;
     w->seen = arena_alloc(b->scratch, room, 1);
     w->stack = arena_alloc(b->scratch, room * 2, sizeof *w->stack);
-    if (w->seen == NULL || w->stack == NULL)
-        return no_memory(b, b->scratch, room * 2, sizeof *w->stack);
-    return ALF_OK;
+    bool built = f->roots != NULL && f->nodes != NULL && f->leaf_values != NULL;
+    if (built && w->seen != NULL && w->stack != NULL)
+        return ALF_OK;
+    alf_status status = built ? no_memory(b, b->scratch, room * 2, sizeof *w->stack)
+                              : no_memory(b, b->a, total, sizeof *f->nodes);
+    return status == ALF_E_LIMIT ? ALF_E_LIMIT : ALF_E_NOMEM;
 }
 
 static alf_status put_trees(const builder *b, forest *f)

@@ -91,11 +91,10 @@ typedef struct column {
 static alf_status get_column(const reader *r, const value *dict, const char *key, column *out)
 {
     const value *list = value_get(dict, key);
+    *out = (column){list, value_length(list)};
     bool numeric = list != NULL && list->kind == VALUE_ARRAY && list->as.array.rank == 1;
     if (!numeric && (list == NULL || list->kind != VALUE_LIST))
         return wrong(r, key, "a list of numbers", list);
-    out->list = list;
-    out->count = value_length(list);
     return ALF_OK;
 }
 
@@ -103,8 +102,8 @@ static alf_status get_column_of(const reader *r, const value *dict, const char *
                                 column *out)
 {
     TRY(get_column(r, dict, key, out));
-    if (out->count != count)
-        return error_at(r->err, ALF_E_FORMAT, out->list->offset,
+    if (out->list == NULL || out->count != count)
+        return error_at(r->err, ALF_E_FORMAT, out->list != NULL ? out->list->offset : ALF_NO_OFFSET,
                         "the XGBoost model has %zu items in '%s', expected %zu; it is damaged",
                         out->count, key, count);
     return ALF_OK;

@@ -24,9 +24,11 @@ typedef struct isolation_forest {
 } isolation_forest;
 
 typedef enum boosted_link {
-    BOOSTED_SIGMOID,    /* one margin; probability of class 1 */
-    BOOSTED_SOFTMAX,    /* one margin per class */
-    BOOSTED_HARD_MARGIN /* binary:logitraw, multi without probabilities: margins only */
+    BOOSTED_SIGMOID, /* one margin; probability of class 1 */
+    BOOSTED_SOFTMAX, /* one margin per class */
+    /* binary:logitraw: one margin m, label m > 0.5, "probabilities" 1 - m and m.
+     * multi:softmax: one margin per class, label = the first largest margin. */
+    BOOSTED_HARD_MARGIN
 } boosted_link;
 
 /* A gradient-boosted classifier. Margins are float32 sums. */

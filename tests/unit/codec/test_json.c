@@ -257,11 +257,11 @@ static void test_memory_is_bounded(void **state)
     static char many[400000];
     value *v;
     alf_error err;
-    for (size_t i = 0; i < sizeof many; i += 2)
-        memcpy(many + i, "1,", 2);
+    for (size_t i = 0; i < sizeof many; i++)
+        many[i] = i % 2 == 0 ? ',' : '1';
     many[0] = '[';
-    memcpy(many + sizeof many - 2, "1]", 2);
-    many[1] = ' ';
+    many[sizeof many - 2] = ' ';
+    many[sizeof many - 1] = ']';
     assert_int_equal(parse_bytes(many, sizeof many, &v, &err), ALF_E_LIMIT);
     assert_non_null(strstr(err.message, "bytes of memory allowed"));
 }
