@@ -121,7 +121,7 @@ static alf_status grow(machine *m, void **array, size_t *capacity, size_t need, 
 static alf_status push(machine *m, value *v)
 {
     void *stack = m->stack;
-    TRY(grow(m, &stack, &m->capacity, m->count + 1, sizeof *m->stack));
+    TRY(grow(m, &stack, &m->capacity, m->count + 1, sizeof(value *)));
     m->stack = stack;
     m->stack[m->count++] = v;
     return ALF_OK;
@@ -175,7 +175,7 @@ static alf_status memo_put(machine *m, uint64_t index)
                         "the pickle wants memo entry %llu after only %zu bytes",
                         (unsigned long long)index, m->at - m->begin);
     void *memo = m->memo;
-    TRY(grow(m, &memo, &m->memo_capacity, (size_t)index + 1, sizeof *m->memo));
+    TRY(grow(m, &memo, &m->memo_capacity, (size_t)index + 1, sizeof(value *)));
     m->memo = memo;
     m->memo_count += m->memo[index] == NULL;
     m->memo[index] = *v;
@@ -641,7 +641,7 @@ alf_status pickle_read(builder *b, alf_span bytes, size_t *at, const pickle_hook
     mem_free(m.stack);
     mem_free(m.marks);
     mem_free(m.memo);
-    b->heap -= m.capacity * sizeof *m.stack + m.mark_capacity * sizeof *m.marks +
-               m.memo_capacity * sizeof *m.memo;
+    b->heap -= m.capacity * sizeof(value *) + m.mark_capacity * sizeof *m.marks +
+               m.memo_capacity * sizeof(value *);
     return status;
 }

@@ -121,7 +121,8 @@ const char *value_describe(const value *v, char *buffer, size_t size)
 
 static bool real_to_int64(double x, int64_t *out)
 {
-    if (!(x >= -0x1p63 && x < 0x1p63) || x != trunc(x))
+    const double limit = 9223372036854775808.0; /* 2^63 */
+    if (!(x >= -limit && x < limit) || x != trunc(x))
         return false;
     *out = (int64_t)x;
     return true;
@@ -273,7 +274,7 @@ static uint64_t storage_index(const value_array *a, uint64_t i)
 {
     if (!a->fortran_order || a->rank < 2)
         return i;
-    uint64_t subscript[8];
+    uint64_t subscript[8] = {0};
     for (uint32_t axis = a->rank; axis-- > 0;) {
         subscript[axis] = i % a->shape[axis];
         i /= a->shape[axis];
