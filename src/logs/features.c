@@ -22,6 +22,31 @@ typedef struct counts {
     size_t upper;
 } counts;
 
+/* One code point; returns whether it is white space. */
+static bool count_one(uint32_t c, counts *n)
+{
+    if (unicode_is_space(c))
+        return true;
+    n->digits += unicode_is_digit(c);
+    n->special += !unicode_is_alnum(c);
+    n->upper += unicode_is_upper(c);
+    return false;
+}
+
+/* The same for ASCII, where most text is. */
+static bool count_ascii(uint8_t c, counts *n)
+{
+    if (c == ' ' || (c >= 0x09 && c <= 0x0D) || (c >= 0x1C && c <= 0x1F))
+        return true;
+    bool digit = c >= '0' && c <= '9';
+    bool upper = c >= 'A' && c <= 'Z';
+    bool lower = c >= 'a' && c <= 'z';
+    n->digits += digit;
+    n->upper += upper;
+    n->special += !digit && !upper && !lower;
+    return false;
+}
+
 static counts count_classes(alf_span text)
 {
     counts n = {0};
@@ -30,15 +55,10 @@ static counts count_classes(alf_span text)
         return n;
     const char *end = text.data + text.size;
     for (const char *p = text.data; p < end; n.length++) {
-        uint32_t c = unicode_next(&p, end);
-        bool space = unicode_is_space(c);
+        bool ascii = (uint8_t)*p < 0x80;
+        bool space = ascii ? count_ascii((uint8_t)*p++, &n) : count_one(unicode_next(&p, end), &n);
         n.words += !space && !in_word;
         in_word = !space;
-        if (space)
-            continue;
-        n.digits += unicode_is_digit(c);
-        n.special += !unicode_is_alnum(c);
-        n.upper += unicode_is_upper(c);
     }
     return n;
 }
