@@ -107,11 +107,12 @@ static alf_status read_numbers(const prepare *p, const pool *from, tfidf *s)
     }
     if (weight_count == 0)
         return ALF_OK;
-    if (weight_count != from->index_count || (size_t)s->output_count > weight_count)
-        return prepare_fail(p, ALF_E_FORMAT, "%zu weights for %zu n-grams and %" PRId64 " columns",
-                            weight_count, from->index_count, s->output_count);
-    TRY(prepare_alloc(p, weight_count, sizeof *s->weights, &s->weights));
-    memcpy(s->weights, weights, weight_count * sizeof *weights);
+    if (weight_count != from->index_count)
+        return prepare_fail(p, ALF_E_FORMAT, "%zu weights for %zu n-grams", weight_count,
+                            from->index_count);
+    TRY(prepare_alloc(p, (size_t)s->output_count, sizeof *s->weights, &s->weights));
+    for (size_t i = 0; i < weight_count; i++)
+        s->weights[from->indexes[i]] = weights[i];
     return ALF_OK;
 }
 

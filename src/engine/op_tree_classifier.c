@@ -108,9 +108,9 @@ static alf_status study_leaves(const prepare *p, arena *temporary, tree_classifi
     s->track = (used[0] && !always[0]) || (used[1] && !always[1]);
     s->always[0] = always[0];
     s->always[1] = always[1];
-    if (s->base_count == 2 && used[1])
+    if (s->base_count > 0 && used[1])
         return prepare_fail(p, ALF_E_UNSUPPORTED,
-                            "two base values beside leaf values for class 1 of two: runtimes give "
+                            "base values beside leaf values for class 1 of two: runtimes give "
                             "different answers; convert with the base values in the leaves");
     return ALF_OK;
 }
