@@ -116,8 +116,8 @@ bool leef_next(const leef_record *record, alf_span *rest, alf_span *key, alf_spa
     *key = span_of(rest->data + from, size);
     size_t start = from + size + 1;
     size_t at = start;
-    size_t next = rest->size; /* where the next key begins */
     size_t end = rest->size;
+    size_t next = end; /* where the next key begins */
     while (at < rest->size) {
         if (!delimiter_at(record, *rest, at)) {
             at++;

@@ -146,7 +146,7 @@ alf_status csv_event_parse(alf_span record, const csv_header *header, arena *scr
     alf_status status = read_fields(record, header, &fields);
     if (status == ALF_E_NOMEM)
         return error_nomem(err, "the fields of a CSV record");
-    if (status != ALF_OK)
+    if (status != ALF_OK || header->message >= fields.count)
         return ALF_OK;
     alf_span message = fields.items[header->message].value;
     *event = (log_event){
