@@ -259,19 +259,21 @@ static alf_status parse_payload(parser *p, alf_span text)
 
 static alf_status add_params(parser *p, alf_span data)
 {
+    const alf_span prefix = SPAN_LITERAL("syslog.sd.");
     syslog_param param;
     alf_span id = {0};
     while (syslog_next_param(&data, &id, &param)) {
         if (param.name.size == 0)
             continue;
-        size_t size = sizeof "syslog.sd." + param.id.size + param.name.size;
+        size_t size = prefix.size + param.id.size + 1 + param.name.size;
         char *key = arena_alloc(p->fields.scratch, size, 1);
         if (key == NULL)
             return ALF_E_NOMEM;
-        memcpy(key, "syslog.sd.", 10);
-        memcpy(key + 10, param.id.data, param.id.size);
-        key[10 + param.id.size] = '.';
-        memcpy(key + 11 + param.id.size, param.name.data, param.name.size);
+        memcpy(key, prefix.data, prefix.size);
+        memcpy(key + prefix.size, param.id.data, param.id.size);
+        char *name = key + prefix.size + param.id.size;
+        *name++ = '.';
+        memcpy(name, param.name.data, param.name.size);
         alf_span value;
         TRY(fields_text(p->fields.scratch, param.value, '\\', syslog_unescape, &value));
         TRY(fields_add(&p->fields, span_of(key, size), value, false));
