@@ -44,7 +44,7 @@ static alf_status set_shape(const kernel_call *c, tensor *t, uint32_t rank, cons
 alf_status call_output(const kernel_call *c, size_t i, uint32_t rank, const int64_t *dims)
 {
     tensor *t = c->outputs[i];
-    uint64_t bytes;
+    uint64_t bytes = 0;
     TRY(set_shape(c, t, rank, dims, &bytes));
     if (bytes > SIZE_MAX)
         return call_fail(c, ALF_E_LIMIT, "a result of %" PRIu64 " bytes is too large", bytes);
@@ -63,7 +63,7 @@ alf_status call_view(const kernel_call *c, uint32_t rank, const int64_t *dims)
 {
     const tensor *from = c->inputs[0];
     tensor *t = c->outputs[0];
-    uint64_t bytes;
+    uint64_t bytes = 0;
     TRY(set_shape(c, t, rank, dims, &bytes));
     if (tensor_count(t) != tensor_count(from)) {
         char old_text[DIMS_TEXT], new_text[DIMS_TEXT];

@@ -210,20 +210,20 @@ static alf_status link_node(loader *l, const onnx_node *from, engine_node *node)
     arena *memory = &l->e->memory;
     node->input_count = (uint32_t)from->input_count;
     node->output_count = (uint32_t)from->output_count;
-    node->own = VALUE_NONE;
+    node->own = NO_VALUE;
     TRY(arena_copy_text(memory, from->name.size > 0 ? from->name : from->outputs[0], &node->name,
                         l->err));
     TRY(arena_take(memory, from->input_count, sizeof *node->inputs, &node->inputs, l->err));
     TRY(arena_take(memory, from->output_count, sizeof *node->outputs, &node->outputs, l->err));
     TRY(arena_take(memory, from->output_count, sizeof *node->slots, &node->slots, l->err));
     for (size_t i = 0; i < from->input_count; i++) {
-        node->inputs[i] = VALUE_NONE;
+        node->inputs[i] = NO_VALUE;
         if (from->inputs[i].size > 0 && !strmap_get(&l->names, from->inputs[i], &node->inputs[i]))
             return error_set(l->err, ALF_E_FORMAT, "nothing makes the input '%.*s'",
                              span_width(from->inputs[i]), from->inputs[i].data);
     }
     for (size_t i = 0; i < from->output_count; i++) {
-        node->outputs[i] = VALUE_NONE;
+        node->outputs[i] = NO_VALUE;
         if (from->outputs[i].size > 0)
             TRY(add_value(l, from->outputs[i], &node->outputs[i]));
     }
@@ -234,9 +234,9 @@ static alf_status prepare_node(loader *l, const onnx_node *from, engine_node *no
 {
     graph_value *outputs[MOST_OUTPUTS] = {NULL};
     for (uint32_t i = 0; i < node->input_count; i++)
-        l->inputs[i] = node->inputs[i] != VALUE_NONE ? &l->values[node->inputs[i]].known : NULL;
+        l->inputs[i] = node->inputs[i] != NO_VALUE ? &l->values[node->inputs[i]].known : NULL;
     for (uint32_t i = 0; i < node->output_count; i++)
-        if (node->outputs[i] != VALUE_NONE)
+        if (node->outputs[i] != NO_VALUE)
             outputs[i] = &l->values[node->outputs[i]].known;
     prepare p = {.node = from,
                  .op = node->op,
@@ -256,7 +256,7 @@ static alf_status prepare_node(loader *l, const onnx_node *from, engine_node *no
 static bool all_known(const loader *l, const engine_node *node)
 {
     for (uint32_t i = 0; i < node->input_count; i++)
-        if (node->inputs[i] != VALUE_NONE && l->values[node->inputs[i]].known.constant == NULL)
+        if (node->inputs[i] != NO_VALUE && l->values[node->inputs[i]].known.constant == NULL)
             return false;
     return node->op->life == NULL || node->op->life->session_new == NULL;
 }
@@ -266,7 +266,7 @@ static alf_status fold_outputs(loader *l, const engine_node *node, kernel_call *
     TRY(node->op->run(c));
     for (uint32_t i = 0; i < node->output_count; i++) {
         tensor *t;
-        if (node->outputs[i] == VALUE_NONE)
+        if (node->outputs[i] == NO_VALUE)
             continue;
         TRY(arena_take(&l->temporary, 1, sizeof *t, &t, l->err));
         TRY(arena_copy_tensor(&l->temporary, c->outputs[i], t, l->err));
@@ -288,9 +288,9 @@ static alf_status fold_node(loader *l, const engine_node *node)
     TRY(arena_take(&l->temporary, node->input_count, sizeof *inputs, &inputs, l->err));
     for (uint32_t i = 0; i < node->input_count; i++)
         inputs[i] =
-            node->inputs[i] != VALUE_NONE ? l->values[node->inputs[i]].known.constant : NULL;
+            node->inputs[i] != NO_VALUE ? l->values[node->inputs[i]].known.constant : NULL;
     for (uint32_t i = 0; i < node->output_count; i++)
-        if (node->outputs[i] != VALUE_NONE) {
+        if (node->outputs[i] != NO_VALUE) {
             made[i].type = l->values[node->outputs[i]].known.type;
             outputs[i] = &made[i];
         }
@@ -315,7 +315,7 @@ static alf_status fold_node(loader *l, const engine_node *node)
 static alf_status check_made(const loader *l, const engine_node *node)
 {
     for (uint32_t i = 0; i < node->output_count; i++)
-        if (node->outputs[i] != VALUE_NONE &&
+        if (node->outputs[i] != NO_VALUE &&
             l->values[node->outputs[i]].known.type == ONNX_UNDEFINED)
             return error_set(l->err, ALF_E_INTERNAL, "%s left the type of output %u open",
                              node->op->name, i);
@@ -333,7 +333,7 @@ static alf_status add_node(loader *l, const onnx_node *from)
     TRY(link_node(l, from, node));
     e->node_count++; /* from here on engine_free ends its state */
     TRY(prepare_node(l, from, node));
-    if (node->outputs[0] != VALUE_NONE &&
+    if (node->outputs[0] != NO_VALUE &&
         l->values[node->outputs[0]].known.constant != NULL) { /* Constant */
         set_constant(&l->values[node->outputs[0]], l->values[node->outputs[0]].known.constant);
     } else {
@@ -416,7 +416,7 @@ static alf_status build(loader *l)
         if (l->model->nodes[i].input_count > inputs)
             inputs = l->model->nodes[i].input_count;
     }
-    if (values >= VALUE_NONE)
+    if (values >= NO_VALUE)
         return error_set(l->err, ALF_E_LIMIT, "%zu values in one graph", values);
     TRY(arena_take(&l->temporary, values, sizeof *l->values, &l->values, l->err));
     TRY(arena_take(&l->temporary, inputs, sizeof *l->inputs, &l->inputs, l->err));

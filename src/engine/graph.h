@@ -7,7 +7,8 @@
 
 #include "engine/kernel.h"
 
-enum { VALUE_NONE = UINT32_MAX };
+/* "none" where an index of a value or of a node's memory is meant. */
+#define NO_VALUE UINT32_MAX
 
 typedef enum value_home {
     HOME_NOWHERE,  /* not needed at run time */
@@ -28,10 +29,10 @@ typedef struct engine_node {
     void *state;
     alf_span name; /* for errors */
     uint32_t input_count, output_count;
-    uint32_t *inputs;  /* values; VALUE_NONE: left out */
-    uint32_t *outputs; /* VALUE_NONE: not wanted */
+    uint32_t *inputs;  /* values; NO_VALUE: left out */
+    uint32_t *outputs; /* NO_VALUE: not wanted */
     uint32_t *slots;   /* of the outputs */
-    uint32_t own;      /* index of its node_memory, or VALUE_NONE */
+    uint32_t own;      /* index of its node_memory, or NO_VALUE */
 } engine_node;
 
 struct engine {
@@ -52,7 +53,7 @@ typedef struct load_value {
     graph_value known;
     value_home home;
     uint32_t root;     /* the value whose memory it has: itself unless a view */
-    uint32_t last_use; /* index of the last node that needs root's memory; VALUE_NONE: to the end */
+    uint32_t last_use; /* index of the last node that needs root's memory; NO_VALUE: to the end */
     bool needed;
     uint32_t slot;
 } load_value;

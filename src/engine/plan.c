@@ -14,10 +14,10 @@ static void drop_unneeded(engine *e, load_value *values)
         const engine_node *node = &e->nodes[n];
         bool needed = false;
         for (uint32_t i = 0; i < node->output_count; i++)
-            if (node->outputs[i] != VALUE_NONE)
+            if (node->outputs[i] != NO_VALUE)
                 needed = needed || values[node->outputs[i]].needed;
         for (uint32_t i = 0; needed && i < node->input_count; i++)
-            if (node->inputs[i] != VALUE_NONE)
+            if (node->inputs[i] != NO_VALUE)
                 values[node->inputs[i]].needed = true;
     }
     size_t kept = 0;
@@ -25,7 +25,7 @@ static void drop_unneeded(engine *e, load_value *values)
         engine_node *node = &e->nodes[n];
         bool needed = false;
         for (uint32_t i = 0; i < node->output_count; i++)
-            if (node->outputs[i] != VALUE_NONE)
+            if (node->outputs[i] != NO_VALUE)
                 needed = needed || values[node->outputs[i]].needed;
         if (!needed)
             engine_node_fini(node);
@@ -42,16 +42,16 @@ static void find_roots(engine *e, load_value *values)
     for (size_t n = 0; n < e->node_count; n++) {
         const engine_node *node = &e->nodes[n];
         for (uint32_t i = 0; i < node->output_count; i++)
-            if (node->outputs[i] != VALUE_NONE)
+            if (node->outputs[i] != NO_VALUE)
                 values[node->outputs[i]].last_use = (uint32_t)n;
-        if ((node->op->flags & KERNEL_VIEW) != 0 && node->outputs[0] != VALUE_NONE)
+        if ((node->op->flags & KERNEL_VIEW) != 0 && node->outputs[0] != NO_VALUE)
             values[node->outputs[0]].root = values[node->inputs[0]].root;
         for (uint32_t i = 0; i < node->input_count; i++)
-            if (node->inputs[i] != VALUE_NONE)
+            if (node->inputs[i] != NO_VALUE)
                 values[values[node->inputs[i]].root].last_use = (uint32_t)n;
     }
     for (size_t i = 0; i < e->output_count; i++)
-        values[values[e->output_values[i]].root].last_use = VALUE_NONE;
+        values[values[e->output_values[i]].root].last_use = NO_VALUE;
 }
 
 /* Slots given back and not yet taken again, last in first out: likely still in the cache. */
@@ -69,12 +69,12 @@ static void take_slot(load_value *v, slot_pool *pool)
 
 static void give_back(load_value *values, uint32_t value, uint32_t node, slot_pool *pool)
 {
-    if (value == VALUE_NONE)
+    if (value == NO_VALUE)
         return;
     load_value *root = &values[values[value].root];
     if (root->home != HOME_SLOT || root->last_use != node)
         return;
-    root->last_use = VALUE_NONE; /* once, however often the node names it */
+    root->last_use = NO_VALUE; /* once, however often the node names it */
     pool->free[pool->free_count++] = root->slot;
 }
 
@@ -84,7 +84,7 @@ static void assign_slots(engine *e, load_value *values, slot_pool *pool)
         engine_node *node = &e->nodes[n];
         bool view = (node->op->flags & KERNEL_VIEW) != 0;
         for (uint32_t i = 0; i < node->output_count; i++) {
-            if (node->outputs[i] == VALUE_NONE)
+            if (node->outputs[i] == NO_VALUE)
                 continue;
             load_value *v = &values[node->outputs[i]];
             if (view && i == 0)

@@ -39,7 +39,7 @@ static bool make_owned(engine_session *s)
 {
     for (size_t n = 0; n < s->e->node_count; n++) {
         const engine_node *node = &s->e->nodes[n];
-        if (node->own == VALUE_NONE)
+        if (node->own == NO_VALUE)
             continue;
         node_memory *own = &s->owned[node->own];
         const kernel_life *life = node->op->life;
@@ -98,7 +98,7 @@ void engine_session_free(engine_session *s)
     forget(s);
     for (size_t n = 0; s->owned != NULL && n < s->e->node_count; n++) {
         const engine_node *node = &s->e->nodes[n];
-        if (node->own != VALUE_NONE && node->op->life != NULL &&
+        if (node->own != NO_VALUE && node->op->life != NULL &&
             node->op->life->session_free != NULL)
             node->op->life->session_free(s->owned[node->own].extra);
     }
@@ -138,10 +138,10 @@ static alf_status check_input(const onnx_value_info *info, const tensor *t, alf_
 static alf_status run_node(engine_session *s, const engine_node *node, alf_error *err)
 {
     for (uint32_t i = 0; i < node->input_count; i++)
-        s->inputs[i] = node->inputs[i] != VALUE_NONE ? &s->tensors[node->inputs[i]] : NULL;
+        s->inputs[i] = node->inputs[i] != NO_VALUE ? &s->tensors[node->inputs[i]] : NULL;
     for (uint32_t i = 0; i < node->output_count; i++)
-        s->outputs[i] = node->outputs[i] != VALUE_NONE ? &s->tensors[node->outputs[i]] : NULL;
-    node_memory *own = node->own != VALUE_NONE ? &s->owned[node->own] : NULL;
+        s->outputs[i] = node->outputs[i] != NO_VALUE ? &s->tensors[node->outputs[i]] : NULL;
+    node_memory *own = node->own != NO_VALUE ? &s->owned[node->own] : NULL;
     if (own != NULL)
         buf_clear(&own->text);
     kernel_call c = {.op = node->op,
