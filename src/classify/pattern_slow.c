@@ -18,7 +18,9 @@
 enum {
     SMALL_TEXT = 4096, /* searched in one go */
     MAX_NESTING = 64,
-    STEP_LIMIT = 100000,
+    STEP_LIMIT = 100000, /* and some more for each byte of the text */
+    STEPS_PER_BYTE = 4,
+    MOST = 1 << 28, /* bytes that count for that */
     HEAP_LIMIT_KIB = 4096,
     JIT_STACK_START = 32 << 10,
     JIT_STACK_MAX = 512 << 10,
@@ -181,8 +183,6 @@ slow_scratch *slow_scratch_new(void)
     s->stack = pcre2_jit_stack_create(JIT_STACK_START, JIT_STACK_MAX, s->general);
     if (s->stack != NULL)
         pcre2_jit_stack_assign(s->context, NULL, s->stack);
-    (void)pcre2_set_match_limit(s->context, STEP_LIMIT);
-    (void)pcre2_set_depth_limit(s->context, STEP_LIMIT);
     (void)pcre2_set_heap_limit(s->context, HEAP_LIMIT_KIB);
     return s;
 }
@@ -264,6 +264,9 @@ alf_status slow_search(const slow_pattern *p, slow_scratch *s, alf_span text, bo
 {
     if (text.size == 0)
         text = SPAN_LITERAL("");
+    uint32_t steps = STEP_LIMIT + STEPS_PER_BYTE * (uint32_t)(text.size < MOST ? text.size : MOST);
+    (void)pcre2_set_match_limit(s->context, steps);
+    (void)pcre2_set_depth_limit(s->context, steps);
     if (text.size <= SMALL_TEXT || p->anchored)
         return search_portion(p, s, text, 0, PCRE2_UNSET, found, err);
     return search_long(p, s, text, found, err);
