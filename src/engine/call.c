@@ -6,14 +6,14 @@
 #include <stdio.h>
 #include <string.h>
 
-alf_status call_fail(const kernel_call *c, alf_status status, const char *format, ...)
+void call_fill(const kernel_call *c, alf_status status, const char *format, ...)
 {
     char text[400];
     va_list list;
     va_start(list, format);
     (void)vsnprintf(text, sizeof text, format, list);
     va_end(list);
-    return error_set(c->err, status, "%s: %s", c->op->name, text);
+    error_set(c->err, status, "%s: %s", c->op->name, text);
 }
 
 const tensor *call_input(const kernel_call *c, size_t i)

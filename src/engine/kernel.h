@@ -91,7 +91,9 @@ struct kernel {
 
 /* ---- at load (prepare.c) ---- */
 
-alf_status prepare_fail(const prepare *p, alf_status status, const char *format, ...)
+/* A macro for the reason given in base/error.h. */
+#define prepare_fail(p, status, ...) (prepare_fill(p, status, __VA_ARGS__), error_same(status))
+void prepare_fill(const prepare *p, alf_status status, const char *format, ...)
     __attribute__((format(printf, 3, 4)));
 
 /* Checks that input i is there and of one of the types. */
@@ -133,7 +135,8 @@ alf_status prepare_output_broadcast(const prepare *p, onnx_type type);
 
 /* ---- at run time (call.c) ---- */
 
-alf_status call_fail(const kernel_call *c, alf_status status, const char *format, ...)
+#define call_fail(c, status, ...) (call_fill(c, status, __VA_ARGS__), error_same(status))
+void call_fill(const kernel_call *c, alf_status status, const char *format, ...)
     __attribute__((format(printf, 3, 4)));
 
 /* Gives output i its shape and memory. */

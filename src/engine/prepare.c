@@ -7,14 +7,14 @@
 #include <stdio.h>
 #include <string.h>
 
-alf_status prepare_fail(const prepare *p, alf_status status, const char *format, ...)
+void prepare_fill(const prepare *p, alf_status status, const char *format, ...)
 {
     char text[400];
     va_list list;
     va_start(list, format);
     (void)vsnprintf(text, sizeof text, format, list);
     va_end(list);
-    return error_set(p->err, status, "%s: %s", p->op->name, text);
+    error_set(p->err, status, "%s: %s", p->op->name, text);
 }
 
 const graph_value *prepare_input(const prepare *p, size_t i)
