@@ -256,8 +256,7 @@ static size_t put_path(const yaml_node *node, char *out, size_t capacity)
     return used;
 }
 
-alf_status yaml_error(const yaml_node *node, const char *name, alf_error *err, const char *format,
-                      ...)
+void yaml_fill(const yaml_node *node, const char *name, alf_error *err, const char *format, ...)
 {
     char text[400];
     va_list args;
@@ -269,7 +268,6 @@ alf_status yaml_error(const yaml_node *node, const char *name, alf_error *err, c
     error_at(err, ALF_E_CONFIG, node->offset, "line %u: %s", node->line, text);
     error_file(err, name);
     error_node(err, span_of(path, size));
-    return ALF_E_CONFIG;
 }
 
 static const char *kind_name(yaml_kind kind)

@@ -35,8 +35,10 @@ alf_status yaml_doc_parse(alf_span text, const char *name, arena *memory, yaml_n
 const yaml_node *yaml_child(const yaml_node *map, const char *key);
 
 /* An error at node: "line N: MESSAGE", with the key path of node (a.b[2].c) and the file name. */
-alf_status yaml_error(const yaml_node *node, const char *name, alf_error *err, const char *format,
-                      ...) __attribute__((format(printf, 4, 5)));
+#define yaml_error(node, name, err, ...)                                                           \
+    (yaml_fill(node, name, err, __VA_ARGS__), error_same(ALF_E_CONFIG))
+void yaml_fill(const yaml_node *node, const char *name, alf_error *err, const char *format, ...)
+    __attribute__((format(printf, 4, 5)));
 
 /* ALF_E_CONFIG unless map is a map whose every key is in known (NULL-terminated). */
 alf_status yaml_check_keys(const yaml_node *map, const char *const *known, const char *name,
