@@ -260,10 +260,10 @@ alf_status run_shape(const kernel_call *c)
 /* One of the forms that a Constant can have, as a tensor that borrows from the file. */
 static alf_status constant_form(const prepare *p, onnx_tensor *out)
 {
-    const onnx_attribute *a = &p->node->attributes[0];
     if (p->node->attribute_count != 1)
         return prepare_fail(p, ALF_E_FORMAT, "%zu attributes, expected one value",
                             p->node->attribute_count);
+    const onnx_attribute *a = &p->node->attributes[0];
     *out = (onnx_tensor){.count = 1};
     switch (a->type) {
     case ONNX_ATTR_TENSOR:

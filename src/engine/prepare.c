@@ -151,8 +151,9 @@ alf_status prepare_choice(const prepare *p, const char *name, const char *const 
             *out = i;
             return ALF_OK;
         }
-    return prepare_fail(p, ALF_E_FORMAT, "attribute %s is '%.*s', expected something like '%s'",
-                        name, span_width(text), text.data, names[0]);
+    return prepare_fail(p, ALF_E_UNSUPPORTED,
+                        "attribute %s is '%.*s', expected something like '%s'", name,
+                        span_width(text), text.data, names[0]);
 }
 
 alf_status prepare_alloc(const prepare *p, size_t count, size_t size, void *out)

@@ -19,14 +19,8 @@ void workspace_fini(workspace *w)
     w->used = 0;
 }
 
-/* A quarter more than asked where that fits, so that slowly growing batches do not reallocate each
- * time. */
-static size_t roomy(const workspace *w, size_t bytes, size_t others)
-{
-    size_t want = bytes + bytes / 4 + 64;
-    return want > bytes && want <= w->limit - others ? want : bytes;
-}
-
+/* Blocks are exactly as large as asked: with room to spare, what fits would depend on the order of
+ * runs. */
 alf_status workspace_grow(workspace *w, workspace_block *block, size_t bytes, bool keep,
                           alf_error *err)
 {
@@ -38,7 +32,6 @@ alf_status workspace_grow(workspace *w, workspace_block *block, size_t bytes, bo
                          "a tensor of %zu bytes beside %zu bytes in use is over the limit of %zu "
                          "bytes for one run; use smaller batches",
                          bytes, others, w->limit);
-    bytes = roomy(w, bytes, others);
     if (!keep) {
         mem_free(block->data);
         *block = (workspace_block){0};
