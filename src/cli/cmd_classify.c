@@ -309,10 +309,11 @@ static int close_output(classification *c)
 {
     if (c->output == NULL)
         return EXIT_DONE;
-    bool failed = fflush(c->output) != 0 || ferror(c->output) != 0;
+    bool reported = ferror(c->output) != 0;
+    bool failed = fflush(c->output) != 0 || reported;
     if (c->output != stdout && fclose(c->output) != 0)
         failed = true;
-    if (failed)
+    if (failed && !reported)
         (void)fprintf(stderr, "ai-log-filter: cannot write to %s\n", c->output_name);
     return failed ? EXIT_SYSTEM : EXIT_DONE;
 }

@@ -101,7 +101,7 @@ static alf_status compile(const prepare *p, alf_span pattern, pcre2_code **out)
                              PCRE2_UTF | PCRE2_NEVER_BACKSLASH_C, &code, &offset, context);
     pcre2_compile_context_free(context);
     pcre2_general_context_free(general);
-    if (context == NULL || (*out == NULL && code == PCRE2_ERROR_NOMEMORY))
+    if (context == NULL || (*out == NULL && code == PCRE2_ERROR_HEAP_FAILED))
         return error_nomem(p->err, "a pattern");
     if (*out == NULL) {
         PCRE2_UCHAR text[120];

@@ -71,7 +71,7 @@ expect 3 'absent.log' classify --model "$work/b" "$work/absent.log" "$work/two"
 expect 2 'expected auto, text' classify --model "$work/b" --format xml "$work/two"
 expect 3 'cannot create' classify --model "$work/b" --output /nonexistent/o "$work/two"
 if [ -e /dev/full ]; then
-    expect 3 'cannot write' classify --model "$work/b" --output /dev/full "$work/all.log"
+    expect 4 'cannot write' classify --model "$work/b" --output /dev/full "$work/all.log"
 fi
 printf 'model:\n  pth: x\n' >"$work/c.yaml"
 expect 2 'c.yaml.*(line 2|2).*pth|pth.*line 2' classify --config "$work/c.yaml" --model "$work/b"
