@@ -56,6 +56,8 @@ static alf_status ask(const lines *l, bool filtered, alf_span text, size_t *firs
     return status;
 }
 
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
+
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
     lines l;

@@ -39,6 +39,8 @@ static void try_gate(alf_span text)
     compliance_free(c);
 }
 
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
+
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
     if (size > 1 << 14)
