@@ -233,7 +233,7 @@ static void test_constructs(void **state)
     compare(&t, "", 0);
     compare(&t, "a\0b", 3);
     compare(&t, "\xff\xfe\x80", 3);
-    compare(&t, "caf\xc3\xa9 CAF\xc3\x89 stra\xc3\x9f-e STRASSE \xe2\x82\xac\x35", 29);
+    compare(&t, "caf\xc3\xa9 CAF\xc3\x89 stra\xc3\x9f-e STRASSE \xe2\x82\xac\x35", 33);
     compare(&t, "ababababababx xyx (())x noerror errors no errors", 48);
     compare_samples(&t, 60);
     compare_random(&t, 3000);
