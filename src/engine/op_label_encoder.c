@@ -122,6 +122,9 @@ static alf_status read_default(const prepare *p, onnx_type type, tensor *out)
     TRY(prepare_string(p, "default_string", &s));
     if (t != NULL && t->type == type && t->count == 1)
         return prepare_copy_tensor(p, t, out);
+    if ((TYPE_BIT(type) & (TYPE_BIT(ONNX_STRING) | TYPES_NUMBER)) == 0)
+        return prepare_fail(p, ALF_E_UNSUPPORTED, "values of type %s without a default_tensor",
+                            onnx_type_name(type));
     d = (double)f;
     i32 = (int32_t)(uint32_t)(uint64_t)i;
     onnx_tensor one = {.type = type, .count = 1};
@@ -172,9 +175,6 @@ alf_status prepare_label_encoder(prepare *p)
     }
     if (keys.type == ONNX_UNDEFINED || s->values.type == ONNX_UNDEFINED)
         return prepare_fail(p, ALF_E_FORMAT, "keys or values are missing");
-    if ((TYPE_BIT(s->values.type) & types) == 0)
-        return prepare_fail(p, ALF_E_UNSUPPORTED, "values of type %s",
-                            onnx_type_name(s->values.type));
     if (keys.type != p->inputs[0]->type)
         return prepare_fail(p, ALF_E_FORMAT, "keys of type %s, input of type %s",
                             onnx_type_name(keys.type), onnx_type_name(p->inputs[0]->type));
