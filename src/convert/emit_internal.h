@@ -7,7 +7,7 @@
 
 #include "convert/emit.h"
 
-enum { EMIT_OPSET = 17, EMIT_OPSET_ML = 5, EMIT_OPSET_MS = 1 };
+enum { EMIT_OPSET = 17, EMIT_OPSET_ML = 5, EMIT_OPSET_ML_LABELS = 3, EMIT_OPSET_MS = 1 };
 enum { EMIT_IR = 8, EMIT_IR_ML5 = 10 }; /* of the ONNX releases that brought these operator sets */
 
 /* Scalars and vectors as initializers. */
@@ -41,6 +41,9 @@ alf_status emit_output(onnx_model *m, const char *name, onnx_type type, uint32_t
  */
 alf_status emit_tree_ensemble(onnx_model *m, const forest *f, const char *input, const char *output,
                               alf_error *err);
+
+/* string[N] "text" -> float[N,terms] "counts" of n-grams (emit_ngrams.c). */
+alf_status emit_counts(onnx_model *m, const text_vectorizer *v, alf_error *err);
 
 /* ---- token patterns (emit_token.c) ---- */
 

@@ -77,6 +77,11 @@ alf_status run_tile(const kernel_call *c);
 alf_status prepare_expand(prepare *p);
 alf_status run_expand(const kernel_call *c);
 
+alf_status prepare_cumsum(prepare *p); /* op_scatter.c */
+alf_status run_cumsum(const kernel_call *c);
+alf_status prepare_scatter(prepare *p);
+alf_status run_scatter(const kernel_call *c);
+
 alf_status prepare_matmul(prepare *p);
 alf_status run_matmul(const kernel_call *c);
 alf_status prepare_gemm(prepare *p);

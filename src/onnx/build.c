@@ -155,6 +155,17 @@ alf_status onnx_add_output(onnx_model *m, const char *name, onnx_type type, uint
     return ALF_OK;
 }
 
+alf_status onnx_add_value(onnx_model *m, const char *name, onnx_type type, uint32_t rank,
+                          const int64_t *dims, alf_error *err)
+{
+    GROW(m, m->values, m->value_count, err);
+    onnx_value_info *value = &m->values[m->value_count];
+    TRY(fill_value(m, value, type, rank, dims, err));
+    TRY(copy_text(m, span_from_string(name), &value->name, err));
+    m->value_count++;
+    return ALF_OK;
+}
+
 static alf_status fill_tensor(onnx_model *m, onnx_tensor *t, onnx_type type, uint32_t rank,
                               const int64_t *dims, const void *data, alf_error *err)
 {

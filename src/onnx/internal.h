@@ -28,6 +28,7 @@ enum graph_field {
     GRAPH_INITIALIZER = 5,
     GRAPH_INPUT = 11,
     GRAPH_OUTPUT = 12,
+    GRAPH_VALUE_INFO = 13,
     GRAPH_SPARSE_INITIALIZER = 15
 };
 

@@ -117,7 +117,9 @@ typedef struct onnx_model {
     onnx_tensor *initializers;
     onnx_value_info *inputs; /* initializers listed as inputs too are left out */
     onnx_value_info *outputs;
-    bool sealed; /* read from a file: the building functions refuse it */
+    size_t value_count;
+    onnx_value_info *values; /* types of values in between: written, never read */
+    bool sealed;             /* read from a file: the building functions refuse it */
 } onnx_model;
 
 /*
@@ -153,6 +155,9 @@ alf_status onnx_add_input(onnx_model *m, const char *name, onnx_type type, uint3
                           const int64_t *dims, alf_error *err);
 alf_status onnx_add_output(onnx_model *m, const char *name, onnx_type type, uint32_t rank,
                            const int64_t *dims, alf_error *err);
+/* The type of a value in between, for readers that cannot infer it (operators outside ONNX). */
+alf_status onnx_add_value(onnx_model *m, const char *name, onnx_type type, uint32_t rank,
+                          const int64_t *dims, alf_error *err);
 /* Copies count(dims) elements from data; for strings, data is an array of alf_span. */
 alf_status onnx_add_initializer(onnx_model *m, const char *name, onnx_type type, uint32_t rank,
                                 const int64_t *dims, const void *data, alf_error *err);

@@ -129,6 +129,8 @@ static void put_graph(buf *out, const onnx_model *m)
         put_value_info(out, GRAPH_INPUT, &m->inputs[i]);
     for (size_t i = 0; i < m->output_count; i++)
         put_value_info(out, GRAPH_OUTPUT, &m->outputs[i]);
+    for (size_t i = 0; i < m->value_count; i++)
+        put_value_info(out, GRAPH_VALUE_INFO, &m->values[i]);
     pb_end(out, begun);
 }
 

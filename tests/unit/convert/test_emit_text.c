@@ -118,7 +118,7 @@ static void equals_scikit_learn(void **state)
         run_case(f, fixture, name);
         run++;
     }
-    assert_true(run >= 15);
+    assert_true(run >= 25);
 }
 
 static void refuses_what_onnx_cannot_say(void **state)
