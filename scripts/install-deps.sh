@@ -8,16 +8,15 @@ packages_of() {
     build)
         echo gcc cmake make pkg-config libc6-dev libpcre2-dev libutf8proc-dev libyaml-dev \
             libjansson-dev zlib1g-dev libbz2-dev liblzma-dev liblz4-dev libssl-dev
-        # Hyperscan exists for x86-64 only; elsewhere PCRE2 runs all rules.
-        if [ "$(dpkg --print-architecture)" = amd64 ]; then echo libhyperscan-dev; fi
         ;;
     check) echo libcmocka-dev jq ;;
     lint) echo clang clang-tidy clang-format cppcheck shellcheck mandoc git ;;
     fuzz) echo clang libclang-rt-14-dev ;;
+    peers) echo python3 python3-venv python3-pip ;;
     sample) echo python3-sklearn python3-xgboost python3-joblib ;;
     conformance) echo libonnx-testdata ;;
     *)
-        echo "install-deps: unknown group '$1' (build, check, lint, fuzz, sample, conformance)" >&2
+        echo "install-deps: unknown group '$1' (build, check, lint, fuzz, peers, sample, conformance)" >&2
         exit 2
         ;;
     esac

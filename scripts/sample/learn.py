@@ -5,6 +5,7 @@ To make the text model lean on words that mean the same everywhere, and not on w
 - every template weighs the same within its label, however often it is written;
 - most training texts are copies in which half of the words are left out at random; the copies are
   made of the part of the record that the classifier judges, the originals are whole records;
+- one empty text is trained as suspicious: what holds no known word must not be called noise;
 - times and dates are taken out of the texts from which the vocabulary is made.
 """
 
@@ -26,6 +27,7 @@ CONFIG = {
     "logs_per_template": 4,
     "word_dropout": 0.5,
     "dropout_copies": 2,
+    "unknown_weight": 0.02,
     "label_weights": {"critical": 0.25, "suspicious": 0.28, "routine": 0.25, "noise": 0.22},
     "tfidf_max_features": 4000,
     "tfidf_ngram_range": (1, 2),
@@ -87,6 +89,9 @@ def fit_text(train, stop, jobs=1):
     del vectorizer.stop_words_   # the discarded terms: of no use later, and large
     encoder = LabelEncoder().fit(sorted(CONFIG["label_weights"]))
     rows = with_dropout(first_per_template(train, CONFIG["logs_per_template"]))
+    weights = balanced_weights(rows)
+    rows.append({"text": "", "label": "suspicious"})
+    weights = np.append(weights, CONFIG["unknown_weight"] * weights.sum())
     classifier = XGBClassifier(
         n_estimators=CONFIG["xgb_n_estimators"], max_depth=CONFIG["xgb_max_depth"],
         learning_rate=CONFIG["xgb_learning_rate"], subsample=0.7, colsample_bytree=0.3,
@@ -95,7 +100,7 @@ def fit_text(train, stop, jobs=1):
         random_state=CONFIG["random_state"], n_jobs=jobs)
     classifier.fit(
         vectorizer.transform([log["text"] for log in rows]),
-        encoder.transform([log["label"] for log in rows]), sample_weight=balanced_weights(rows),
+        encoder.transform([log["label"] for log in rows]), sample_weight=weights,
         eval_set=[(vectorizer.transform([log["text"] for log in stop]),
                    encoder.transform([log["label"] for log in stop]))],
         sample_weight_eval_set=[balanced_weights(stop)], verbose=False)

@@ -1,0 +1,35 @@
+#!/usr/bin/env bash
+# `make peers`: ONNX Runtime, scikit-learn and XGBoost judge what the program converts. Skipped with a
+# reason where they cannot be installed. Usage: scripts/peers/run.sh PROGRAM
+set -euo pipefail
+cd "$(dirname "$0")/../.."
+program=$1
+build=$(dirname "$program")
+folder=build/peers
+reference=../shared/reference
+
+NUMPY=numpy==1.24.2 SKLEARN=scikit-learn==1.2.1 XGBOOST=xgboost==1.7.4 \
+    sh scripts/peers/setup.sh "$folder" python3 || {
+    code=$?
+    [ "$code" -eq 77 ] && exit 0
+    exit "$code"
+}
+python=$folder/bin/python
+
+say() { printf '\n--- %s\n' "$*"; }
+
+say "the sample models: scikit-learn and XGBoost against the bundle in ONNX Runtime"
+"$program" convert --input models/sample --output build/peers-sample --force >/dev/null
+"$python" scripts/peers/compare_bundle.py --bundle build/peers-sample --joblib models/sample models/sample/parity.txt
+"$python" scripts/peers/compare_bundle.py --bundle build/peers-sample --golden models/sample/expected.ndjson
+
+if [ -d "$reference/models/v3" ]; then
+    say "the reference models: recorded answers against the bundle in ONNX Runtime"
+    "$program" convert --input "$reference/models/v3" --output build/peers-v3 --force >/dev/null
+    "$python" scripts/peers/compare_bundle.py --bundle build/peers-v3 --golden "$reference/golden/v3"
+else
+    echo "skipped: no reference data"
+fi
+
+say "every graph that the emitters' tests make"
+sh scripts/peers/check_emitted.sh "$build" "$python"
