@@ -37,6 +37,7 @@ fuzz-build: ## the fuzz targets (libFuzzer) in build/fuzz/tests
 	@cmake --build build/fuzz -j $(JOBS) -- --no-print-directory
 
 peers: build ## compare with ONNX Runtime and the golden answers (needs a Python package index)
+	@bash scripts/install-deps.sh check peers
 	@bash scripts/peers/run.sh $(RELEASE)/ai-log-filter
 
 sample: ## train models/sample again

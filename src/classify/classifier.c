@@ -245,10 +245,12 @@ static void match_rules(classifier_session *s, const log_event *event, size_t i)
         s->failed[i] = "rules_circuit_open";
         return;
     }
-    bool done = rules_match(c->rules, s->rules, event->message, &s->matches[i], &err) == ALF_OK;
-    settle(c, COMPONENT_RULES, done, !done);
-    if (!done)
-        s->failed[i] = "rules_error";
+    alf_status status = rules_match(c->rules, s->rules, event->message, &s->matches[i], &err);
+    /* A text on which a pattern runs away is that text's doing: it fails open alone. Were it to
+     * count, five such logs would open the circuit for all. */
+    settle(c, COMPONENT_RULES, status == ALF_OK || status == ALF_E_LIMIT, status != ALF_OK);
+    if (status != ALF_OK)
+        s->failed[i] = status == ALF_E_LIMIT ? "rules_limit" : "rules_error";
 }
 
 /* Normalises one row and adds it to those that the models see. */
@@ -309,16 +311,20 @@ static void run_text(classifier_session *s)
         s->spans[k] = (alf_span){s->texts.data + s->ranges[k].begin, s->ranges[k].size};
     bool together = run_text_rows(s, 0, s->rows) == ALF_OK;
     size_t failures = 0;
+    bool broken = false; /* by more than a text that is over a limit */
     for (size_t k = 0; k < s->rows; k++) {
         /* When a batch fails, each row is tried alone, so that one bad log fails alone. */
-        if (together || run_text_rows(s, k, 1) == ALF_OK) {
+        alf_status status = together ? ALF_OK : run_text_rows(s, k, 1);
+        if (status == ALF_OK) {
             take_text(s, k);
             continue;
         }
-        s->failed[s->row[k]] = "tfidf_xgboost_error";
+        broken = broken || status != ALF_E_LIMIT;
+        s->failed[s->row[k]] =
+            status == ALF_E_LIMIT ? "tfidf_xgboost_limit" : "tfidf_xgboost_error";
         failures++;
     }
-    settle(c, COMPONENT_TEXT, failures == 0, failures);
+    settle(c, COMPONENT_TEXT, !broken, failures);
 }
 
 static void take_anomaly(classifier_session *s, size_t k)
