@@ -6,21 +6,22 @@ cd "$(dirname "$0")/.."
 program=$1
 bundle=$2
 
-say() { printf '\n\033[1m$ %s\033[0m\n' "$*"; }
-[ -t 1 ] || say() { printf '\n$ %s\n' "$*"; }
-show() {
-    say "${program##*/} $*"
-    "$program" "$@"
-}
+say() { printf '\n$ %s\n' "$*"; }
 
-show convert --input models/sample --output "$bundle" --force
-show validate "$bundle"
+say "ai-log-filter convert --input models/sample --output $bundle --force"
+"$program" convert --input models/sample --output "$bundle" --force
 
+say "ai-log-filter validate $bundle"
+"$program" validate "$bundle"
+
+say "ai-log-filter classify --model $bundle --components examples/logs/cloud.ndjson | head -n 2"
+"$program" classify --model "$bundle" --components --quiet examples/logs/cloud.ndjson >"$bundle.ndjson"
+head -n 2 "$bundle.ndjson"
+
+say "ai-log-filter classify --model $bundle --text examples/logs/* | grep -E '^(critical|suspicious)'"
 verdicts=$(mktemp)
-trap 'rm -f "$verdicts"' EXIT
-say "${program##*/} classify --model $bundle --output VERDICTS examples/logs/*"
-"$program" classify --model "$bundle" --output "$verdicts" examples/logs/*
-
-echo
-echo "The critical ones, first 10 (category, confidence, what decided, the log):"
-"$program" show "$verdicts" 2>/dev/null || true
+summary=$(mktemp)
+trap 'rm -f "$verdicts" "$summary"' EXIT
+"$program" classify --model "$bundle" --text --output "$verdicts" examples/logs/* 2>"$summary"
+grep -E '^(critical|suspicious)' "$verdicts" | cut -c1-180
+cat "$summary"
