@@ -14,6 +14,7 @@ typedef struct arithmetic {
     bool mean; /* Mean: divide by the number of inputs */
 } arithmetic;
 
+/* NOLINTBEGIN(bugprone-macro-parentheses): arguments are types */
 #define LOOP2(name, type, expression)                                                              \
     static void name(void *out, const void *a, const void *b, size_t n, size_t step_a,             \
                      size_t step_b)                                                                \
@@ -52,12 +53,12 @@ LOOPS_INT(int64_t, uint64_t)
  * fit becomes the lowest integer. */
 static int64_t to_int64(double x)
 {
-    return x >= -0x1p63 && x < 0x1p63 ? (int64_t)x : INT64_MIN;
+    return x >= -9223372036854775808.0 && x < 9223372036854775808.0 ? (int64_t)x : INT64_MIN;
 }
 
 static int32_t to_int32(double x)
 {
-    return x > -0x1p31 - 1 && x < 0x1p31 ? (int32_t)x : INT32_MIN;
+    return x > -2147483648.0 - 1 && x < 2147483648.0 ? (int32_t)x : INT32_MIN;
 }
 
 #define LOOP_POW(name, base, exponent, expression)                                                 \
@@ -91,6 +92,7 @@ LOOP_POW(pow_int64_double, int64_t, double, to_int64(pow((double)x, y)))
 LOOP_POW(pow_int64_int32, int64_t, int32_t, to_int64(pow((double)x, (double)y)))
 LOOP_POW(pow_int64_int64, int64_t, int64_t, to_int64(pow((double)x, (double)y)))
 
+/* NOLINTEND(bugprone-macro-parentheses) */
 /* float, double, int32, int64 -> 0..3 */
 static int number_index(onnx_type type)
 {

@@ -105,13 +105,13 @@ static int64_t as_int64(number n)
 {
     if (n.is_integer)
         return n.i;
-    return n.d >= -0x1p63 && n.d < 0x1p63 ? (int64_t)n.d : INT64_MIN;
+    return n.d >= -9223372036854775808.0 && n.d < 9223372036854775808.0 ? (int64_t)n.d : INT64_MIN;
 }
 
 /* Floats above INT64_MAX keep their value. */
 static uint64_t as_uint64(number n)
 {
-    if (!n.is_integer && n.d >= 0x1p63 && n.d < 0x1p64)
+    if (!n.is_integer && n.d >= 9223372036854775808.0 && n.d < 18446744073709551616.0)
         return (uint64_t)n.d;
     return (uint64_t)as_int64(n);
 }
@@ -120,7 +120,7 @@ static int32_t as_int32(number n)
 {
     if (n.is_integer)
         return (int32_t)(uint32_t)(uint64_t)n.i;
-    return n.d > -0x1p31 - 1 && n.d < 0x1p31 ? (int32_t)n.d : INT32_MIN;
+    return n.d > -2147483648.0 - 1 && n.d < 2147483648.0 ? (int32_t)n.d : INT32_MIN;
 }
 
 static float as_float(number n)

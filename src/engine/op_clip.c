@@ -25,6 +25,7 @@ alf_status prepare_clip(prepare *p)
     return ALF_OK;
 }
 
+/* NOLINTBEGIN(bugprone-macro-parentheses): arguments are types */
 /* low before high: where they cross, the upper bound wins. NaN stays. */
 #define CLIP(type)                                                                                 \
     static void clip_##type(type *to, const type *from, uint64_t n, const type *low,               \
@@ -40,6 +41,7 @@ alf_status prepare_clip(prepare *p)
         }                                                                                          \
     }
 
+/* NOLINTEND(bugprone-macro-parentheses) */
 CLIP(float)
 CLIP(double)
 CLIP(int32_t)

@@ -5,6 +5,7 @@
 
 #include <string.h>
 
+/* NOLINTBEGIN(bugprone-macro-parentheses): arguments are types */
 #define LOOP_COMPARE(name, type, expression)                                                       \
     static void name(void *out, const void *a, const void *b, size_t n, size_t step_a,             \
                      size_t step_b)                                                                \
@@ -24,6 +25,7 @@
     LOOP_COMPARE(gt_##type, type, x > y)                                                           \
     LOOP_COMPARE(ge_##type, type, x >= y)
 
+/* NOLINTEND(bugprone-macro-parentheses) */
 LOOPS_COMPARE(float)
 LOOPS_COMPARE(double)
 LOOPS_COMPARE(int32_t)

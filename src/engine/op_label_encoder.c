@@ -101,7 +101,7 @@ static alf_status read_list(const prepare *p, const char *prefix, tensor *out)
             TRY(prepare_ints(p, name, &ints, &list.count));
         list.dims[0] = (int64_t)list.count;
         list.data = floats != NULL ? (const void *)floats : ints;
-        memcpy(&list.strings, &strings, sizeof strings); /* only read */
+        list.strings = (alf_span *)strings; /* only read */
         TRY(prepare_copy_tensor(p, &list, out));
     }
     return ALF_OK;
@@ -145,7 +145,7 @@ static alf_status read_first_version(const prepare *p, tensor *keys, tensor *val
     int64_t *indices;
     TRY(prepare_strings(p, "classes_strings", &classes, &list.count));
     list.dims[0] = (int64_t)list.count;
-    memcpy(&list.strings, &classes, sizeof classes); /* only read */
+    list.strings = (alf_span *)classes; /* only read */
     TRY(prepare_copy_tensor(p, &list, &strings));
     TRY(prepare_alloc(p, list.count, sizeof *indices, &indices));
     for (size_t i = 0; i < list.count; i++)

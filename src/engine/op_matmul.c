@@ -13,6 +13,7 @@ typedef struct product {
     uint64_t a_row, a_inner, b_inner, b_column;
 } product;
 
+/* NOLINTBEGIN(bugprone-macro-parentheses): arguments are types */
 #define MULTIPLY(type, sum)                                                                        \
     static void multiply_##type(type *out, const type *a, const type *b, const product *m)         \
     {                                                                                              \
@@ -26,6 +27,7 @@ typedef struct product {
             }                                                                                      \
     }
 
+/* NOLINTEND(bugprone-macro-parentheses) */
 MULTIPLY(float, float)
 MULTIPLY(double, double)
 MULTIPLY(int32_t, uint32_t)
@@ -175,6 +177,7 @@ alf_status prepare_gemm(prepare *p)
     return ALF_OK;
 }
 
+/* NOLINTBEGIN(bugprone-macro-parentheses): arguments are types */
 /* out = alpha * out + beta * c, c repeated where it must be. */
 #define SCALE_ADD(type, sum)                                                                       \
     static void scale_add_##type(tensor *out, const tensor *t, const gemm *g)                      \
@@ -194,15 +197,17 @@ alf_status prepare_gemm(prepare *p)
                              beta * (sum)((const type *)t->data)[w.offsets[0] + i * w.steps[0]]);  \
     }
 
+/* NOLINTEND(bugprone-macro-parentheses) */
 /* Factors of integer matrices are whole numbers in practice; others are cut off. */
 static uint64_t whole(float x)
 {
-    return x > -0x1p62f && x < 0x1p62f ? (uint64_t)(int64_t)x : 0;
+    return x > -4611686018427387904.0F && x < 4611686018427387904.0F ? (uint64_t)(int64_t)x : 0;
 }
 
 SCALE_ADD(float, float)
 SCALE_ADD(double, double)
 
+/* NOLINTBEGIN(bugprone-macro-parentheses): arguments are types */
 #define SCALE_ADD_INT(type)                                                                        \
     static void scale_add_##type(tensor *out, const tensor *t, const gemm *g)                      \
     {                                                                                              \
@@ -221,6 +226,7 @@ SCALE_ADD(double, double)
             }                                                                                      \
     }
 
+/* NOLINTEND(bugprone-macro-parentheses) */
 SCALE_ADD_INT(int32_t)
 SCALE_ADD_INT(int64_t)
 

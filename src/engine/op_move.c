@@ -301,7 +301,7 @@ alf_status run_slice(const kernel_call *c)
 {
     const tensor *in = c->inputs[0];
     slice_lists l;
-    int64_t dims[ONNX_MAX_RANK], strides[ONNX_MAX_RANK];
+    int64_t dims[ONNX_MAX_RANK], strides[ONNX_MAX_RANK] = {0};
     bool named[ONNX_MAX_RANK] = {false};
     uint64_t offset = 0;
     TRY(slice_arguments(c, c->state, &l));
@@ -355,7 +355,7 @@ alf_status run_transpose(const kernel_call *c)
 {
     const transpose *state = c->state;
     const tensor *in = c->inputs[0];
-    int64_t dims[ONNX_MAX_RANK], from[ONNX_MAX_RANK], strides[ONNX_MAX_RANK];
+    int64_t dims[ONNX_MAX_RANK], from[ONNX_MAX_RANK] = {0}, strides[ONNX_MAX_RANK] = {0};
     if (state->count != 0 && state->count != in->rank)
         return call_fail(c, ALF_E_FORMAT, "perm names %zu axes of a tensor of rank %u",
                          state->count, in->rank);

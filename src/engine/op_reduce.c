@@ -135,6 +135,7 @@ static void reduce_walk_next(reduce_walk *w)
     }
 }
 
+/* NOLINTBEGIN(bugprone-macro-parentheses): arguments are types */
 /* sum: the type that adds (unsigned for integers, so that overflow wraps). */
 #define REDUCE(type, sum, lowest, highest, absolute, root)                                         \
     static void start_##type(type *to, uint64_t n, int variant)                                    \
@@ -168,6 +169,7 @@ static void reduce_walk_next(reduce_walk *w)
         type *to = out->data;                                                                      \
         const type *from = in->data;                                                               \
         uint64_t n = tensor_count(in), results = tensor_count(out);                                \
+        uint64_t each = results > 0 ? n / results : 0;                                             \
         reduce_walk w;                                                                             \
         reduce_walk_init(&w, in, reduced);                                                         \
         start_##type(to, results, variant);                                                        \
@@ -177,11 +179,12 @@ static void reduce_walk_next(reduce_walk *w)
             type x = to[i];                                                                        \
             if (variant == REDUCE_L2)                                                              \
                 to[i] = (type)root;                                                                \
-            else if (variant == REDUCE_MEAN && n > 0)                                              \
-                to[i] = x / (type)(n / results);                                                   \
+            else if (variant == REDUCE_MEAN && each > 0)                                           \
+                to[i] = x / (type)each;                                                            \
         }                                                                                          \
     }
 
+/* NOLINTEND(bugprone-macro-parentheses) */
 REDUCE(float, float, -INFINITY, INFINITY, fabsf(x), sqrtf(x))
 REDUCE(double, double, -(double)INFINITY, (double)INFINITY, fabs(x), sqrt(x))
 REDUCE(int32_t, uint32_t, INT32_MIN, INT32_MAX, (x < 0 ? 0 - (uint32_t)x : (uint32_t)x),

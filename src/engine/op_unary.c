@@ -4,6 +4,7 @@
 
 #include <math.h>
 
+/* NOLINTBEGIN(bugprone-macro-parentheses): arguments are types */
 #define LOOP1(name, in_type, out_type, expression)                                                 \
     static void name(void *out, const void *in, size_t n)                                          \
     {                                                                                              \
@@ -40,6 +41,7 @@ LOOP1(not_bool, uint8_t, uint8_t, x == 0)
 LOOP1(isnan_float, float, uint8_t, isnan(x) != 0)
 LOOP1(isnan_double, double, uint8_t, isnan(x) != 0)
 
+/* NOLINTEND(bugprone-macro-parentheses) */
 typedef struct unary {
     loop1 loops[4]; /* float, double, int32, int64; NULL: not defined */
 } unary;

@@ -279,7 +279,7 @@ static alf_status constant_form(const prepare *p, onnx_tensor *out)
         return ALF_OK;
     case ONNX_ATTR_STRING:
         out->type = ONNX_STRING;
-        memcpy(&out->strings, &(const alf_span *){&a->s}, sizeof out->strings);
+        out->strings = (alf_span *)&a->s; /* only read */
         return ALF_OK;
     default:
         break;
@@ -292,7 +292,7 @@ static alf_status constant_form(const prepare *p, onnx_tensor *out)
                                             : ONNX_STRING;
     out->data = a->type == ONNX_ATTR_FLOATS ? (const void *)a->floats : a->ints;
     if (out->type == ONNX_STRING)
-        memcpy(&out->strings, &a->strings, sizeof out->strings);
+        out->strings = (alf_span *)a->strings;
     return ALF_OK;
 }
 

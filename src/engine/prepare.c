@@ -198,7 +198,7 @@ alf_status prepare_copy_tensor(const prepare *p, const onnx_tensor *t, tensor *o
                             (int)t->type);
     memcpy(view.dims, t->dims, sizeof view.dims);
     const void *data = t->type == ONNX_STRING ? (const void *)t->strings : t->data;
-    memcpy(&view.data, &data, sizeof data); /* only read */
+    view.data = (void *)data; /* only read */
     return arena_copy_tensor(p->memory, &view, out, p->err);
 }
 
@@ -233,13 +233,10 @@ static alf_status broadcast_one(const prepare *p, const graph_value *v, int32_t 
     for (int32_t k = 0; k < v->rank; k++) {
         int64_t *out = &dims[rank - v->rank + k];
         int64_t in = v->dims[k];
-        if (*out == 1) {
+        bool tells = in != DIM_UNKNOWN && in != 1;
+        if (*out == 1 || (*out == DIM_UNKNOWN && tells)) {
             *out = in;
-        } else if (in == DIM_UNKNOWN || in == 1) {
-            continue;
-        } else if (*out == DIM_UNKNOWN) {
-            *out = in;
-        } else if (*out != in) {
+        } else if (tells && *out != in) {
             char text[DIMS_TEXT];
             return prepare_fail(p, ALF_E_FORMAT, "shape %s does not fit the other inputs",
                                 dims_text(v->dims, (uint32_t)v->rank, text, sizeof text));

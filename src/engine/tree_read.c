@@ -72,6 +72,8 @@ static alf_status read_numbers(const prepare *p, const char *name, numbers *out)
     out->count = (size_t)t->count;
     out->floats = t->type == ONNX_FLOAT ? t->data : NULL;
     out->doubles = t->type == ONNX_DOUBLE ? t->data : NULL;
+    if (out->floats == NULL && out->doubles == NULL)
+        out->count = 0;
     return ALF_OK;
 }
 

@@ -1,6 +1,7 @@
 /*
  * Every operator against ONNX Runtime's answers: replays the cases of fixtures/ (made by
- * scripts/fixtures/make_engine_fixtures.py, which describes the format), each run twice.
+ * scripts/fixtures/make_engine_fixtures.py, which describes the format), each run twice; every
+ * fifth also with each of its allocations failing in turn.
  */
 #include "base/buf.h"
 #include "base/mem.h"
@@ -21,7 +22,7 @@
 
 #define FOLDER ALF_TEST_SOURCE_DIR "/tests/unit/engine/fixtures"
 
-enum { MOST_TENSORS = 8, MOST_BYTES = 4 << 20 };
+enum { MOST_TENSORS = 8, MOST_BYTES = 4 << 20, STARVE_EVERY = 5 };
 
 typedef struct reader {
     const char *at, *end;
@@ -175,7 +176,29 @@ static bool replay_run(engine *e, engine_session *s, const run_data *run, double
     return true;
 }
 
-static size_t replay_case(reader *r)
+/* Fails each allocation in turn: an error and no leak, until it succeeds. */
+static void starve(alf_span model, const run_data *run)
+{
+    tensor out[MOST_TENSORS];
+    alf_error err;
+    for (uint64_t n = 1;; n++) {
+        engine *e = NULL;
+        (void)mem_fail_after(n);
+        alf_status status = engine_load(model, 0, &e, &err);
+        engine_session *s = status == ALF_OK ? engine_session_new(e) : NULL;
+        if (s != NULL)
+            status = engine_run(s, run->inputs, out, &err);
+        (void)mem_fail_after(0);
+        bool done = s != NULL && status == ALF_OK;
+        engine_session_free(s);
+        engine_free(e);
+        if (done)
+            return;
+        assert_true(s == NULL || status == ALF_E_NOMEM || status == ALF_E_LIMIT);
+    }
+}
+
+static size_t replay_case(reader *r, bool starved)
 {
     size_t failed = 0;
     double tolerance;
@@ -197,6 +220,8 @@ static size_t replay_case(reader *r)
             print_error("%.*s: run %u differs\n", span_width(name), name.data, i);
             failed++;
         }
+        if (starved && s != NULL && i == 0)
+            starve(model, &run);
         free_run(&run);
     }
     engine_session_free(s);
@@ -216,7 +241,7 @@ static void replay_file(const char *path, size_t *cases, size_t *failed)
     reader r = {data, data + size};
     assert_memory_equal(take(&r, 4), "ALFC", 4);
     for (uint32_t left = take_u32(&r); left > 0; left--, (*cases)++)
-        *failed += replay_case(&r);
+        *failed += replay_case(&r, *cases % STARVE_EVERY == 0);
     assert_ptr_equal(r.at, r.end);
     free(data);
 }
