@@ -31,6 +31,8 @@ alf_status prepare_cumsum(prepare *p)
     return ALF_OK;
 }
 
+/* NOLINTBEGIN(bugprone-macro-parentheses): arguments are types */
+
 /* Sums n elements, `step` apart, from the first or from the last one on. Integers wrap around. */
 #define RUNNING_SUM(type, sum_type)                                                                \
     static void sum_##type(void *out, const void *in, uint64_t first, uint64_t n, uint64_t step,   \
@@ -51,6 +53,7 @@ RUNNING_SUM(float, float)
 RUNNING_SUM(double, double)
 RUNNING_SUM(int32_t, uint32_t)
 RUNNING_SUM(int64_t, uint64_t)
+/* NOLINTEND(bugprone-macro-parentheses) */
 
 alf_status run_cumsum(const kernel_call *c)
 {

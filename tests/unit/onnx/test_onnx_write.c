@@ -43,6 +43,7 @@ static alf_status build_all(onnx_model *m, alf_error *err)
     if (onnx_add_input(m, "x", ONNX_FLOAT, 2, (const int64_t[]){-1, 3}, err) != ALF_OK ||
         onnx_add_input(m, "t", ONNX_STRING, 1, (const int64_t[]){-1}, err) != ALF_OK ||
         onnx_add_output(m, "y", ONNX_DOUBLE, 0, NULL, err) != ALF_OK ||
+        onnx_add_value(m, "h", ONNX_FLOAT, 1, (const int64_t[]){-1}, err) != ALF_OK ||
         onnx_add_metadata(m, "key", SPAN_LITERAL("value"), err) != ALF_OK ||
         onnx_add_initializer(m, "w", ONNX_INT16, 1, (const int64_t[]){3},
                              (const int16_t[]){-1, 2, 300}, err) != ALF_OK ||
@@ -91,6 +92,18 @@ static const char built_text[] = "ir 8\n"
                                  "node ' '52656c75 ' 17\n  in '72\n  out\n"
                                  "node ' '52656c75 ' 17\n  in '72\n  out\n";
 
+/* GraphProto.value_info, field 13: "h", float[N]. */
+static bool has_value_info(const buf *bytes)
+{
+    static const char expected[] =
+        "\x6a\x10\x0a\x01h\x12\x0b\x0a\x09\x08\x01\x12\x05\x0a\x03\x12\x01N";
+    const size_t size = sizeof expected - 1;
+    for (size_t i = 0; i + size <= bytes->size; i++)
+        if (memcmp(bytes->data + i, expected, size) == 0)
+            return true;
+    return false;
+}
+
 static void builds(void **state)
 {
     (void)state;
@@ -105,6 +118,7 @@ static void builds(void **state)
     assert_null(onnx_find_attribute(&m->nodes[0], "absent"));
     buf bytes, found;
     write_model(m, &bytes);
+    assert_true(has_value_info(&bytes));
     onnx_free(m);
     expect_ok(onnx_read(buf_span(&bytes), &m, &err), &err);
     buf_init(&found);
