@@ -166,7 +166,7 @@ typedef struct alf_component_health {
 typedef struct alf_health {
     bool healthy; /* something is loaded and no circuit is open */
     alf_component_health components[ALF_COMPONENTS];
-    const char *inference_engine; /* "native" */
+    const char *inference_engine; /* "native", "onnxruntime", or "native+onnxruntime" */
 } alf_health;
 
 /* Thread-safe. Since 0.1.0. */

@@ -144,7 +144,7 @@ bool classifier_has(const classifier *c, int component)
 void classifier_health(classifier *c, alf_health *out)
 {
     uint64_t now = clock_now();
-    *out = (alf_health){.inference_engine = "native"};
+    *out = (alf_health){.inference_engine = models_run_on(&c->models)};
     out->healthy = c->models.has_text || c->models.has_anomaly;
     for (int i = 0; i < COMPONENTS; i++) {
         bool open = breaker_state_at(&c->breakers[i], now) == BREAKER_OPEN;

@@ -103,13 +103,14 @@ alf_status models_locate(const char *folder, const models_paths *named, models_l
 
 /* ---- engines ---- */
 
-static alf_status load_onnx(const char *path, engine **out, alf_error *err)
+static alf_status load_onnx(const char *path, const engine_options *options, engine **out,
+                            alf_error *err)
 {
     buf bytes;
     buf_init(&bytes);
     alf_status status = file_read(path, MAX_FILE, &bytes, err);
     if (status == ALF_OK)
-        status = engine_load(buf_span(&bytes), 0, out, err);
+        status = engine_load_with(buf_span(&bytes), options, out, err);
     buf_fini(&bytes);
     return status;
 }
@@ -130,8 +131,8 @@ static alf_status convert_value(const value *root, models_file which, buf *bytes
     return bundle_vectorizer(object, bytes, err);
 }
 
-static alf_status load_joblib(const char *path, models_file which, engine **out,
-                              uint32_t *feature_count, alf_error *err)
+static alf_status load_joblib(const char *path, models_file which, const engine_options *options,
+                              engine **out, uint32_t *feature_count, alf_error *err)
 {
     joblib_file *file = NULL;
     buf bytes;
@@ -140,20 +141,21 @@ static alf_status load_joblib(const char *path, models_file which, engine **out,
     if (status == ALF_OK)
         status = convert_value(joblib_root(file), which, &bytes, feature_count, err);
     if (status == ALF_OK)
-        status = engine_load(buf_span(&bytes), 0, out, err);
+        status = engine_load_with(buf_span(&bytes), options, out, err);
     joblib_free(file);
     buf_fini(&bytes);
     return status;
 }
 
-alf_status models_load_engine(const char *folder, const models_layout *layout, models_file which,
-                              engine **out, uint32_t *feature_count, alf_error *err)
+alf_status models_load_engine(const models_place *from, models_file which, engine **out,
+                              uint32_t *feature_count, alf_error *err)
 {
     char path[PATH_MAX];
     *out = NULL;
-    TRY(resolve(path, folder, layout->path[which], err));
-    alf_status status = models_is_joblib(path) ? load_joblib(path, which, out, feature_count, err)
-                                               : load_onnx(path, out, err);
+    TRY(resolve(path, from->folder, from->layout->path[which], err));
+    alf_status status = models_is_joblib(path)
+                            ? load_joblib(path, which, from->engine, out, feature_count, err)
+                            : load_onnx(path, from->engine, out, err);
     return in_folder(status, path, err);
 }
 
@@ -291,12 +293,12 @@ static alf_status open_text(models *m, const char *folder, const models_options 
 {
     engine *vectorizer = NULL;
     engine *classifier = NULL;
+    models_place from = {folder, &m->layout, &options->engine};
     if (m->layout.path[MODELS_VECTORIZER][0] == '\0')
         return missing_half(m, MODELS_CLASSIFIER, MODELS_VECTORIZER, err);
     TRY(find_labels(m, folder, err));
-    TRY(models_load_engine(folder, &m->layout, MODELS_VECTORIZER, &vectorizer, NULL, err));
-    alf_status status =
-        models_load_engine(folder, &m->layout, MODELS_CLASSIFIER, &classifier, NULL, err);
+    TRY(models_load_engine(&from, MODELS_VECTORIZER, &vectorizer, NULL, err));
+    alf_status status = models_load_engine(&from, MODELS_CLASSIFIER, &classifier, NULL, err);
     if (status != ALF_OK) {
         engine_free(vectorizer);
         return status;
@@ -313,21 +315,23 @@ static alf_status open_text(models *m, const char *folder, const models_options 
     return ALF_OK;
 }
 
-static alf_status open_anomaly(models *m, const char *folder, alf_error *err)
+static alf_status open_anomaly(models *m, const char *folder, const models_options *options,
+                               alf_error *err)
 {
+    models_place from = {folder, &m->layout, &options->engine};
     engine *first = NULL;
     engine *second = NULL;
     uint32_t features = LOG_FEATURES;
     if (m->layout.path[MODELS_SCALER][0] == '\0')
         return missing_half(m, MODELS_ANOMALY, MODELS_SCALER, err);
-    TRY(models_load_engine(folder, &m->layout, MODELS_SCALER, &first, &features, err));
+    TRY(models_load_engine(&from, MODELS_SCALER, &first, &features, err));
     alf_status status = ALF_OK;
     if (features != LOG_FEATURES)
         status = error_set(err, ALF_E_UNSUPPORTED,
                            "the scaler takes %u features, the preprocessing profiles give %d",
                            features, (int)LOG_FEATURES);
     if (status == ALF_OK)
-        status = models_load_engine(folder, &m->layout, MODELS_ANOMALY, &second, NULL, err);
+        status = models_load_engine(&from, MODELS_ANOMALY, &second, NULL, err);
     if (status != ALF_OK) {
         engine_free(first);
         return status;
@@ -348,8 +352,25 @@ alf_status models_open(models *m, const char *folder, const models_options *opti
     if (m->layout.path[MODELS_CLASSIFIER][0] != '\0')
         TRY(in_folder(open_text(m, folder, options, err), folder, err));
     if (m->layout.path[MODELS_ANOMALY][0] != '\0')
-        TRY(in_folder(open_anomaly(m, folder, err), folder, err));
+        TRY(in_folder(open_anomaly(m, folder, options, err), folder, err));
     return ALF_OK;
+}
+
+const char *models_run_on(const models *m)
+{
+    const engine *engines[] = {
+        m->has_text ? m->text.vectorizer : NULL, m->has_text ? m->text.classifier : NULL,
+        m->has_anomaly ? m->anomaly.scaler : NULL, m->has_anomaly ? m->anomaly.forest : NULL};
+    const char *found = NULL;
+    for (size_t i = 0; i < sizeof engines / sizeof engines[0]; i++) {
+        if (engines[i] == NULL)
+            continue;
+        const char *one = engine_runs_on(engines[i]);
+        if (found != NULL && strcmp(found, one) != 0)
+            return "native+onnxruntime";
+        found = one;
+    }
+    return found != NULL ? found : "native";
 }
 
 void models_close(models *m)

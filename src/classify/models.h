@@ -46,14 +46,22 @@ alf_status models_locate(const char *folder, const models_paths *named, models_l
 /* Whether the path names a joblib file. */
 bool models_is_joblib(const char *path);
 
+/* Where engines come from. */
+typedef struct models_place {
+    const char *folder;
+    const models_layout *layout;
+    const engine_options *engine;
+} models_place;
+
 /* Reads one ONNX file of the bundle, or makes ONNX of a scaler or vectorizer kept as joblib; and
  * loads it. feature_count: set for a joblib scaler, else untouched; NULL allowed. */
-alf_status models_load_engine(const char *folder, const models_layout *layout, models_file which,
-                              engine **out, uint32_t *feature_count, alf_error *err);
+alf_status models_load_engine(const models_place *from, models_file which, engine **out,
+                              uint32_t *feature_count, alf_error *err);
 
 typedef struct models_options {
-    bool literal_zero;  /* model.absent_terms: zero. Ignored where the file itself maps zeros */
-    bool profile_given; /* by configuration or command line */
+    engine_options engine; /* zeroed: native */
+    bool literal_zero;     /* model.absent_terms: zero. Ignored where the file itself maps zeros */
+    bool profile_given;    /* by configuration or command line */
     log_profile profile;
     models_paths named;
 } models_options;
@@ -78,6 +86,9 @@ typedef struct models {
  * case. */
 alf_status models_open(models *m, const char *folder, const models_options *options,
                        alf_error *err);
+
+/* What runs them: "native", "onnxruntime", or "native+onnxruntime" when it is not one for all. */
+const char *models_run_on(const models *m);
 void models_close(models *m);
 
 #endif

@@ -23,6 +23,7 @@ static const args_option options[] = {
     {"config", "FILE", "configuration (docs/configuration.md)"},
     {"rules", "FILE", "rules instead of the bundle's or the built-in ones (docs/rules.md)"},
     {"profile", "NAME", "preprocessing: pipeline or serving; default: what the bundle says"},
+    {"engine", "NAME", "native, onnxruntime or auto (docs/engines.md)"},
     {"format", "NAME", "input format: auto (default), text, ndjson or csv"},
     {"output", "FILE", "write the verdicts there instead of to standard output"},
     {"components", NULL, "add what each component said"},
@@ -97,6 +98,8 @@ static alf_status read_settings(classification *c, const args_values *values,
     out->models.named.path[MODELS_CLASSIFIER] = g->classifier_onnx;
     out->models.named.path[MODELS_SCALER] = g->scaler_path;
     out->models.named.path[MODELS_VECTORIZER] = g->vectorizer_path;
+    config_engine(g, &out->models.engine);
+    TRY(config_choose_engine(value_of(values, "engine"), &out->models.engine, err));
     out->models.profile_given = profile[0] != '\0';
     out->ensemble.weight[COMPONENT_RULES] = g->weight_rules;
     out->ensemble.weight[COMPONENT_TEXT] = g->weight_text;

@@ -4,6 +4,7 @@
 #include "base/file.h"
 #include "base/span.h"
 #include "classify/models.h"
+#include "cli/config.h"
 
 #include <inttypes.h>
 #include <limits.h>
@@ -12,13 +13,18 @@
 
 enum { MAX_FILE = 512 << 20, MAX_OPERATORS = 64 };
 
-static const args_option options[] = {{NULL, NULL, NULL}};
+static const args_option options[] = {
+    {"engine", "NAME", "the engine to try: native (default), onnxruntime or auto"},
+    {"config", "FILE", "configuration; read for model.engine and onnx_runtime.*"},
+    {NULL, NULL, NULL}};
 
 static const char rule[] = "============================================================\n";
 
 typedef struct validation {
     const char *folder;
     models_layout layout;
+    config config;
+    models_options settings;
     buf details;
     bool failed;
     char problem[1100]; /* the first one */
@@ -83,10 +89,9 @@ static void put_operators(buf *out, const onnx_model *model)
     buf_append_char(out, '\n');
 }
 
-static alf_status describe_file(validation *v, alf_span bytes, alf_error *err)
+static alf_status describe_graph(validation *v, alf_span bytes, alf_error *err)
 {
     onnx_model *model = NULL;
-    engine *e = NULL;
     TRY(onnx_read(bytes, &model, err));
     for (size_t i = 0; i < model->input_count; i++)
         put_value(&v->details, "input", &model->inputs[i]);
@@ -94,9 +99,22 @@ static alf_status describe_file(validation *v, alf_span bytes, alf_error *err)
         put_value(&v->details, "output", &model->outputs[i]);
     put_operators(&v->details, model);
     onnx_free(model);
-    TRY(engine_load(bytes, 0, &e, err));
+    return ALF_OK;
+}
+
+static alf_status describe_file(validation *v, alf_span bytes, alf_error *err)
+{
+    engine *e = NULL;
+    /* A file that only ONNX Runtime can read has no list of operators. */
+    alf_status status = describe_graph(v, bytes, err);
+    if (status != ALF_OK && v->settings.engine.kind == ENGINE_NATIVE)
+        return status;
+    TRY(engine_load_with(bytes, &v->settings.engine, &e, err));
+    if (engine_runtime_version(e)[0] == '\0')
+        buf_append_string(&v->details, "  the native engine can run it\n");
+    else
+        buf_printf(&v->details, "  ONNX Runtime %s can run it\n", engine_runtime_version(e));
     engine_free(e);
-    buf_append_string(&v->details, "  the native engine can run it\n");
     return ALF_OK;
 }
 
@@ -122,7 +140,8 @@ static void check_joblib(validation *v, models_file which)
 {
     alf_error err = {0};
     engine *e = NULL;
-    if (models_load_engine(v->folder, &v->layout, which, &e, NULL, &err) != ALF_OK)
+    models_place from = {v->folder, &v->layout, &v->settings.engine};
+    if (models_load_engine(&from, which, &e, NULL, &err) != ALF_OK)
         complain_error(v, &err);
     else
         buf_append_string(&v->details, "  joblib, converted when it is loaded: can run\n");
@@ -222,8 +241,7 @@ static void check_whole(validation *v)
 {
     alf_error err = {0};
     models m;
-    models_options defaults = {0};
-    if (models_open(&m, v->folder, &defaults, &err) != ALF_OK && !v->failed)
+    if (models_open(&m, v->folder, &v->settings, &err) != ALF_OK && !v->failed)
         complain_error(v, &err);
     else if (m.labels_assumed && m.has_text)
         buf_append_string(&v->details,
@@ -276,28 +294,45 @@ static void put_report(const validation *v, buf *out)
     buf_append_span(out, buf_span(&v->details));
 }
 
+static alf_status read_settings(validation *v, const args_values *values, alf_error *err)
+{
+    TRY(config_load(&v->config, args_value(&command_validate, values, "config"), err));
+    config_engine(&v->config, &v->settings.engine);
+    return config_choose_engine(args_value(&command_validate, values, "engine"),
+                                &v->settings.engine, err);
+}
+
+static int validate(validation *v)
+{
+    alf_error err = {0};
+    buf out;
+    buf_init(&out);
+    if (models_locate(v->folder, NULL, &v->layout, &err) != ALF_OK)
+        complain_error(v, &err);
+    else {
+        for (models_file i = MODELS_ANOMALY; i <= MODELS_VECTORIZER; i++)
+            check_file(v, i);
+        check_manifest(v);
+        check_whole(v);
+    }
+    put_report(v, &out);
+    bool printed = !out.failed && !v->details.failed && command_print(buf_span(&out));
+    buf_fini(&out);
+    if (!printed)
+        return EXIT_SYSTEM;
+    return v->failed ? EXIT_CHECK : EXIT_DONE;
+}
+
 static int run(const args_values *values)
 {
     alf_error err = {0};
     validation v = {.folder = values->files[0]};
-    buf out;
-    buf_init(&out);
+    config_init(&v.config);
     buf_init(&v.details);
-    if (models_locate(v.folder, NULL, &v.layout, &err) != ALF_OK)
-        complain_error(&v, &err);
-    else {
-        for (models_file i = MODELS_ANOMALY; i <= MODELS_VECTORIZER; i++)
-            check_file(&v, i);
-        check_manifest(&v);
-        check_whole(&v);
-    }
-    put_report(&v, &out);
-    bool printed = !out.failed && !v.details.failed && command_print(buf_span(&out));
-    buf_fini(&out);
+    int code = read_settings(&v, values, &err) == ALF_OK ? validate(&v) : command_fail(&err);
     buf_fini(&v.details);
-    if (!printed)
-        return EXIT_SYSTEM;
-    return v.failed ? EXIT_CHECK : EXIT_DONE;
+    config_fini(&v.config);
+    return code;
 }
 
 const args_command command_validate = {

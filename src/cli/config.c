@@ -57,6 +57,9 @@ typedef struct config_key {
 static const config_key keys[] = {
     CHOICE("model.type", model_type, "onnx_safe_ensemble", "onnx_safe_ensemble", "MODEL_TYPE",
            "onnx_safe_ensemble: every model runs as ONNX"),
+    CHOICE("model.engine", engine, "native", "native onnxruntime auto", "ALF_ENGINE",
+           "what runs the models; auto: native, and ONNX Runtime for what it does not handle "
+           "(docs/engines.md)"),
     STRING("model.path", model_path, "", "MODEL_PATH", "folder of the bundle"),
     CHOICE("model.profile", profile, "", "pipeline serving", NULL,
            "preprocessing profile; default: what the manifest says, else pipeline"),
@@ -88,16 +91,20 @@ static const config_key keys[] = {
            "disabled basic extended all", "ONNX_OPTIMIZATION_LEVEL",
            "for ONNX Runtime; the native engine has no levels"),
     NUMBER("onnx_runtime.intra_op_num_threads", KEY_WHOLE, intra_op_num_threads, 1, 0, 1024,
-           "ONNX_INTRA_THREADS", "for ONNX Runtime; the native engine runs in the caller's thread"),
+           "ONNX_INTRA_THREADS",
+           "for ONNX Runtime, 0: its choice; the native engine runs in the caller's thread"),
     NUMBER("onnx_runtime.inter_op_num_threads", KEY_WHOLE, inter_op_num_threads, 1, 0, 1024,
-           "ONNX_INTER_THREADS", "for ONNX Runtime; the native engine runs in the caller's thread"),
+           "ONNX_INTER_THREADS",
+           "for ONNX Runtime, other than 1: independent nodes run side by side (0: its choice)"),
     BOOL("onnx_runtime.enable_cpu_mem_arena", enable_cpu_mem_arena, 1, "for ONNX Runtime"),
     BOOL("onnx_runtime.enable_mem_pattern", enable_mem_pattern, 1, "for ONNX Runtime"),
     {.path = "onnx_runtime.providers",
      .kind = KEY_WORDS,
      .offset = AT(providers),
      .text = "CPUExecutionProvider",
-     .help = "for ONNX Runtime: a list, tried in order"},
+     .help = "for ONNX Runtime: a list, tried in order; the CPU is always the last"},
+    STRING("onnx_runtime.library", runtime_library, "", "ALF_ONNXRUNTIME",
+           "path of libonnxruntime.so; default: libonnxruntime.so.1 where the loader looks"),
 };
 
 enum { KEY_COUNT = sizeof keys / sizeof keys[0], MAX_CONFIG = 1 << 20, MAX_VALUE = 4096 };
@@ -383,6 +390,39 @@ alf_status config_load(config *c, const char *path, alf_error *err)
     if (c->weight_rules + c->weight_text + c->weight_anomaly > 0)
         return ALF_OK;
     return error_set(err, ALF_E_CONFIG, "model.ensemble.weights are all 0; one must be more");
+}
+
+/* Each file of a bundle gives the same warnings; they are said once. */
+static void warn_once(void *context, const char *text)
+{
+    static char last[512];
+    (void)context;
+    if (strcmp(last, text) == 0)
+        return;
+    (void)snprintf(last, sizeof last, "%s", text);
+    (void)fprintf(stderr, "ai-log-filter: warning: %s\n", text);
+}
+
+void config_engine(const config *c, engine_options *out)
+{
+    engine_options_init(out);
+    (void)engine_kind_from_name(c->engine, &out->kind); /* one of its choices */
+    out->library = c->runtime_library;
+    out->optimization_level = c->optimization_level;
+    out->intra_op_num_threads = (int)c->intra_op_num_threads;
+    out->inter_op_num_threads = (int)c->inter_op_num_threads;
+    out->enable_cpu_mem_arena = c->enable_cpu_mem_arena;
+    out->enable_mem_pattern = c->enable_mem_pattern;
+    out->providers = c->providers;
+    out->warn = warn_once;
+}
+
+alf_status config_choose_engine(const char *name, engine_options *out, alf_error *err)
+{
+    if (name == NULL || engine_kind_from_name(name, &out->kind))
+        return ALF_OK;
+    return error_set(err, ALF_E_ARGUMENT,
+                     "--engine is \"%.50s\", expected native, onnxruntime or auto", name);
 }
 
 /* ---- documentation ---- */

@@ -8,10 +8,12 @@
 #include "base/arena.h"
 #include "base/buf.h"
 #include "base/error.h"
+#include "engine/engine.h"
 
 typedef struct config {
     arena memory; /* strings below live here or are constants */
     const char *model_type;
+    const char *engine; /* "native", "onnxruntime" or "auto" */
     const char *model_path;
     const char *profile;      /* "" = what the manifest says, else pipeline */
     const char *absent_terms; /* "missing" or "zero" */
@@ -25,7 +27,8 @@ typedef struct config {
     const char *optimization_level;
     double intra_op_num_threads, inter_op_num_threads;
     bool enable_cpu_mem_arena, enable_mem_pattern;
-    const char *providers; /* one line, separated by spaces */
+    const char *providers;       /* one line, separated by spaces */
+    const char *runtime_library; /* "" = where the loader looks */
 } config;
 
 /* Defaults. The caller calls config_fini. */
@@ -35,6 +38,12 @@ void config_fini(config *c);
 /* Reads a YAML file over the defaults; then the environment. path NULL: the environment only.
  * ALF_E_CONFIG names file, line and key. */
 alf_status config_load(config *c, const char *path, alf_error *err);
+
+/* What the configuration says about the engine: model.engine and onnx_runtime.*. Borrows from c.
+ * Warnings go to standard error. */
+void config_engine(const config *c, engine_options *out);
+/* The same from the command line: --engine NAME (NULL: not given). */
+alf_status config_choose_engine(const char *name, engine_options *out, alf_error *err);
 
 /* The page docs/configuration.md. */
 void config_document(buf *out);

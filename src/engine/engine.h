@@ -28,6 +28,39 @@ uint64_t tensor_count(const tensor *t); /* product of dims */
 alf_status engine_load(alf_span file, size_t max_memory, engine **out, alf_error *err);
 void engine_free(engine *e);
 
+/* ---- which engine (provider.c) ---- */
+
+typedef enum engine_kind {
+    ENGINE_NATIVE,       /* ours */
+    ENGINE_ONNX_RUNTIME, /* ONNX Runtime, whose library is looked for at run time */
+    ENGINE_AUTO          /* ours; graphs that it does not handle: ONNX Runtime */
+} engine_kind;
+
+/* Zeroed: the native engine. All but the first two members are for ONNX Runtime, which has no
+ * limit on memory. */
+typedef struct engine_options {
+    engine_kind kind;
+    size_t max_memory;              /* as for engine_load */
+    const char *library;            /* path; NULL or "": where the loader looks */
+    const char *optimization_level; /* "disabled", "basic", "extended", "all"; NULL: all */
+    int intra_op_num_threads;       /* 0: the library's choice */
+    int inter_op_num_threads;       /* other than 1: independent nodes may run side by side */
+    bool enable_cpu_mem_arena, enable_mem_pattern;
+    const char *providers; /* separated by spaces, tried in order; the CPU is always the last */
+    void (*warn)(void *context, const char *text); /* NULL: nobody is told of missing providers */
+    void *warn_context;
+} engine_options;
+
+void engine_options_init(engine_options *o); /* the defaults of docs/configuration.md */
+/* "native", "onnxruntime", "auto" */
+bool engine_kind_from_name(const char *name, engine_kind *out);
+
+/* As engine_load, with the engine that options (NULL: native) ask for. */
+alf_status engine_load_with(alf_span file, const engine_options *options, engine **out,
+                            alf_error *err);
+const char *engine_runs_on(const engine *e);         /* "native" or "onnxruntime" */
+const char *engine_runtime_version(const engine *e); /* of ONNX Runtime; "" for the native engine */
+
 size_t engine_input_count(const engine *e);
 size_t engine_output_count(const engine *e);
 const onnx_value_info *engine_input(const engine *e, size_t i);

@@ -10,6 +10,7 @@
 #include "base/mem.h"
 #include "base/span.h"
 #include "engine/operators.h"
+#include "engine/ort_model.h"
 #include "engine/workspace.h"
 
 #include <inttypes.h>
@@ -121,7 +122,7 @@ static alf_status add_initializers(loader *l)
         t->rank = from->rank;
         memcpy(t->dims, from->dims, sizeof t->dims);
         const void *data = from->type == ONNX_STRING ? (const void *)from->strings : from->data;
-        memcpy(&t->data, &data, sizeof data); /* only read */
+        t->data = (void *)data; /* only read */
         set_constant(&l->values[index], t);
     }
     return ALF_OK;
@@ -189,10 +190,11 @@ static alf_status check_form(const loader *l, const onnx_node *node, const kerne
         return error_set(l->err, ALF_E_FORMAT, "%s has %zu outputs, expected %d to %d", op->name,
                          node->output_count, op->min_outputs, op->max_outputs);
     /* Optional inputs come after the required ones; of any number, all are required. */
-    for (size_t i = 0; i < node->input_count; i++)
-        if (node->inputs[i].size == 0 &&
-            (i < (size_t)op->min_inputs || op->max_inputs == KERNEL_ANY))
+    for (size_t i = 0; i < node->input_count; i++) {
+        bool required = i < (size_t)op->min_inputs || op->max_inputs == KERNEL_ANY;
+        if (required && node->inputs[i].size == 0)
             return error_set(l->err, ALF_E_FORMAT, "%s: input %zu is left out", op->name, i);
+    }
     if (node->outputs[0].size == 0 && op->max_outputs == 1)
         return error_set(l->err, ALF_E_FORMAT, "%s: its only output has no name", op->name);
     for (size_t i = 0; i < node->attribute_count; i++) {
@@ -285,10 +287,9 @@ static alf_status fold_node(loader *l, const engine_node *node)
     const tensor **inputs;
     node_memory own = {0};
     workspace w;
-    TRY(arena_take(&l->temporary, node->input_count, sizeof *inputs, &inputs, l->err));
+    TRY(arena_take(&l->temporary, node->input_count, sizeof(void *), &inputs, l->err));
     for (uint32_t i = 0; i < node->input_count; i++)
-        inputs[i] =
-            node->inputs[i] != NO_VALUE ? l->values[node->inputs[i]].known.constant : NULL;
+        inputs[i] = node->inputs[i] != NO_VALUE ? l->values[node->inputs[i]].known.constant : NULL;
     for (uint32_t i = 0; i < node->output_count; i++)
         if (node->outputs[i] != NO_VALUE) {
             made[i].type = l->values[node->outputs[i]].known.type;
@@ -419,7 +420,7 @@ static alf_status build(loader *l)
     if (values >= NO_VALUE)
         return error_set(l->err, ALF_E_LIMIT, "%zu values in one graph", values);
     TRY(arena_take(&l->temporary, values, sizeof *l->values, &l->values, l->err));
-    TRY(arena_take(&l->temporary, inputs, sizeof *l->inputs, &l->inputs, l->err));
+    TRY(arena_take(&l->temporary, inputs, sizeof(void *), &l->inputs, l->err));
     TRY(add_inputs(l));
     TRY(add_initializers(l));
     TRY(add_nodes(l));
@@ -472,6 +473,7 @@ void engine_free(engine *e)
         return;
     for (size_t i = 0; i < e->node_count; i++)
         engine_node_fini(&e->nodes[i]);
+    ort_model_free(e->ort);
     arena_fini(&e->memory);
     mem_free(e);
 }

@@ -35,8 +35,11 @@ typedef struct engine_node {
     uint32_t own;      /* index of its node_memory, or NO_VALUE */
 } engine_node;
 
+typedef struct ort_model ort_model;
+
 struct engine {
     arena memory;
+    ort_model *ort; /* NULL: run here; else ONNX Runtime runs it, and there are no nodes */
     size_t max_memory;
     size_t value_count, node_count, slot_count, own_count;
     size_t most_inputs, most_outputs; /* of any node */

@@ -7,6 +7,7 @@
 
 #include "base/mem.h"
 #include "base/span.h"
+#include "engine/ort_model.h"
 #include "engine/workspace.h"
 
 #include <inttypes.h>
@@ -21,6 +22,7 @@ struct engine_session {
     tensor **outputs;
     workspace_block *copies; /* per graph output: those that are the caller's own inputs */
     workspace_block *slots;
+    ort_call *ort; /* when ONNX Runtime runs it */
 };
 
 /* The constants never change; the rest gets its shape and data as the nodes run. */
@@ -68,7 +70,8 @@ engine_session *engine_session_new(const engine *e)
     bool complete = s->tensors != NULL && s->owned != NULL && s->inputs != NULL &&
                     s->outputs != NULL && s->copies != NULL && s->slots != NULL;
     workspace_init(&s->memory, e->max_memory, s->slots, s->slots != NULL ? e->slot_count : 0);
-    if (!complete || !make_owned(s)) {
+    s->ort = complete && e->ort != NULL ? ort_call_new(e) : NULL;
+    if (!complete || !make_owned(s) || (e->ort != NULL && s->ort == NULL)) {
         engine_session_free(s);
         return NULL;
     }
@@ -95,6 +98,7 @@ void engine_session_free(engine_session *s)
 {
     if (s == NULL)
         return;
+    ort_call_free(s->ort);
     forget(s);
     for (size_t n = 0; s->owned != NULL && n < s->e->node_count; n++) {
         const engine_node *node = &s->e->nodes[n];
@@ -161,9 +165,9 @@ static alf_status run_node(engine_session *s, const engine_node *node, alf_error
 }
 
 /* An output that is the caller's memory under another name must outlive it. */
-static alf_status copy_output(engine_session *s, size_t i, const tensor *inputs, alf_error *err)
+static alf_status copy_output(engine_session *s, size_t i, const tensor *inputs, tensor *out,
+                              alf_error *err)
 {
-    tensor *out = &s->tensors[s->e->output_values[i]];
     bool borrowed = false;
     for (size_t k = 0; k < s->e->input_count; k++)
         borrowed = borrowed || (out->data != NULL && out->data == inputs[k].data);
@@ -186,9 +190,18 @@ static alf_status run_graph(engine_session *s, const tensor *inputs, tensor *out
     for (size_t n = 0; n < e->node_count; n++)
         TRY(run_node(s, &e->nodes[n], err));
     for (size_t i = 0; i < e->output_count; i++) {
-        TRY(copy_output(s, i, inputs, err));
         outputs[i] = s->tensors[e->output_values[i]];
+        TRY(copy_output(s, i, inputs, &outputs[i], err));
     }
+    return ALF_OK;
+}
+
+static alf_status run_runtime(engine_session *s, const tensor *inputs, tensor *outputs,
+                              alf_error *err)
+{
+    TRY(ort_call_run(s->ort, inputs, outputs, err));
+    for (size_t i = 0; i < s->e->output_count; i++)
+        TRY(copy_output(s, i, inputs, &outputs[i], err));
     return ALF_OK;
 }
 
@@ -196,6 +209,8 @@ alf_status engine_run(engine_session *s, const tensor *inputs, tensor *outputs, 
 {
     for (size_t i = 0; i < s->e->input_count; i++)
         TRY(check_input(&s->e->inputs[i], &inputs[i], err));
+    if (s->ort != NULL)
+        return run_runtime(s, inputs, outputs, err);
     bool grown_before = s->memory.used > 0;
     alf_status status = run_graph(s, inputs, outputs, err);
     if (status != ALF_E_LIMIT || !grown_before)

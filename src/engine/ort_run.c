@@ -1,0 +1,164 @@
+/*
+ * Running a graph in ONNX Runtime. Inputs that are numbers are lent to the library where they lie;
+ * strings are copied, as it wants them in its own form. Outputs stay in the library's memory until
+ * the next run.
+ */
+#include "engine/ort_model.h"
+
+#include "base/mem.h"
+#include "base/span.h"
+
+#include <string.h>
+
+typedef struct string_output {
+    char *bytes;
+    size_t *offsets;
+    alf_span *spans;
+} string_output;
+
+struct ort_call {
+    const engine *e;
+    ort_value **inputs, **outputs;
+    string_output *strings; /* per output */
+};
+
+ort_call *ort_call_new(const engine *e)
+{
+    ort_call *c = mem_calloc(1, sizeof *c);
+    if (c == NULL)
+        return NULL;
+    c->e = e;
+    c->inputs = mem_calloc(e->input_count, sizeof(void *));
+    c->outputs = mem_calloc(e->output_count, sizeof(void *));
+    c->strings = mem_calloc(e->output_count, sizeof *c->strings);
+    if (c->inputs != NULL && c->outputs != NULL && c->strings != NULL)
+        return c;
+    ort_call_free(c);
+    return NULL;
+}
+
+static void release(const ort_api *api, ort_value **values, size_t count)
+{
+    for (size_t i = 0; values != NULL && i < count; i++) {
+        if (values[i] != NULL)
+            api->release_value(values[i]);
+        values[i] = NULL;
+    }
+}
+
+static void forget_strings(string_output *s)
+{
+    mem_free(s->bytes);
+    mem_free(s->offsets);
+    mem_free(s->spans);
+    *s = (string_output){0};
+}
+
+/* Gives back what the last run holds. */
+static void forget(ort_call *c)
+{
+    const ort_api *api = &c->e->ort->api;
+    release(api, c->inputs, c->e->input_count);
+    release(api, c->outputs, c->e->output_count);
+    for (size_t i = 0; c->strings != NULL && i < c->e->output_count; i++)
+        forget_strings(&c->strings[i]);
+}
+
+void ort_call_free(ort_call *c)
+{
+    if (c == NULL)
+        return;
+    forget(c);
+    mem_free(c->inputs);
+    mem_free(c->outputs);
+    mem_free(c->strings);
+    mem_free(c);
+}
+
+/* ---- inputs ---- */
+
+static alf_status put_strings(const ort_model *m, const tensor *t, ort_value **out, alf_error *err)
+{
+    const ort_api *api = &m->api;
+    const alf_span *texts = t->data;
+    uint64_t count = tensor_count(t);
+    TRY(ort_api_check(api, api->create_tensor(m->allocator, t->dims, t->rank, (int)t->type, out),
+                      err));
+    for (uint64_t i = 0; i < count; i++) {
+        char *to = NULL;
+        TRY(ort_api_check(api, api->string_buffer(*out, (size_t)i, texts[i].size, &to), err));
+        if (texts[i].size > 0)
+            memcpy(to, texts[i].data, texts[i].size);
+    }
+    return ALF_OK;
+}
+
+static alf_status put_input(const ort_model *m, const tensor *t, ort_value **out, alf_error *err)
+{
+    static uint64_t nothing; /* the library wants an address even for no elements */
+    const ort_api *api = &m->api;
+    if (t->type == ONNX_STRING)
+        return put_strings(m, t, out, err);
+    size_t bytes = (size_t)tensor_count(t) * onnx_type_size(t->type);
+    void *data = t->data != NULL ? t->data : &nothing;
+    return ort_api_check(
+        api, api->wrap_tensor(m->cpu, data, bytes, t->dims, t->rank, (int)t->type, out), err);
+}
+
+/* ---- outputs ---- */
+
+static alf_status get_strings(const ort_api *api, const ort_value *from, string_output *to,
+                              tensor *out, alf_error *err)
+{
+    size_t count = (size_t)tensor_count(out);
+    size_t bytes = 0;
+    TRY(ort_api_check(api, api->string_bytes(from, &bytes), err));
+    to->bytes = mem_alloc(bytes);
+    to->offsets = mem_calloc(count, sizeof *to->offsets);
+    to->spans = mem_calloc(count, sizeof *to->spans);
+    if (to->bytes == NULL || to->offsets == NULL || to->spans == NULL)
+        return error_nomem(err, "strings of ONNX Runtime");
+    if (count > 0)
+        TRY(ort_api_check(api, api->string_content(from, to->bytes, bytes, to->offsets, count),
+                          err));
+    for (size_t i = 0; i < count; i++) {
+        size_t end = i + 1 < count ? to->offsets[i + 1] : bytes;
+        to->spans[i] = span_of(to->bytes + to->offsets[i], end - to->offsets[i]);
+    }
+    out->data = to->spans;
+    return ALF_OK;
+}
+
+static alf_status get_output(ort_call *c, size_t i, tensor *out, alf_error *err)
+{
+    const ort_api *api = &c->e->ort->api;
+    ort_tensor_info *info = NULL;
+    uint64_t count = 0;
+    *out = (tensor){0};
+    TRY(ort_api_check(api, api->tensor_shape(c->outputs[i], &info), err));
+    alf_status status = ort_tensor_info_read(api, info, &out->type, &out->rank, out->dims, err);
+    api->release_tensor_info(info);
+    TRY(status);
+    if (!dims_count(out->dims, out->rank, &count))
+        return error_set(err, ALF_E_FORMAT, "ONNX Runtime gave an output of impossible shape");
+    if (out->type == ONNX_STRING)
+        return get_strings(api, c->outputs[i], &c->strings[i], out, err);
+    return ort_api_check(api, api->tensor_data(c->outputs[i], &out->data), err);
+}
+
+alf_status ort_call_run(ort_call *c, const tensor *inputs, tensor *outputs, alf_error *err)
+{
+    const engine *e = c->e;
+    const ort_model *m = e->ort;
+    forget(c);
+    for (size_t i = 0; i < e->input_count; i++)
+        TRY(put_input(m, &inputs[i], &c->inputs[i], err));
+    TRY(ort_api_check(&m->api,
+                      m->api.run(m->session, NULL, m->input_names,
+                                 (const ort_value *const *)c->inputs, e->input_count,
+                                 m->output_names, e->output_count, c->outputs),
+                      err));
+    for (size_t i = 0; i < e->output_count; i++)
+        TRY(get_output(c, i, &outputs[i], err));
+    return ALF_OK;
+}
