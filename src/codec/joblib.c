@@ -29,7 +29,13 @@ struct joblib_file {
     sibling_file *siblings;
     value *root;
     const joblib_options *options; /* during parsing */
+    bool limits_grow;              /* by what sibling files hold */
 };
+
+/* What a file may expand to: a start, and this many times its size. Real models expand by 3 to 10
+ * when they are decompressed; their values take up to 20 times the bytes of the pickle, but no
+ * more than once the bytes of their arrays, which are most of a large file. */
+enum { LIMIT_START = 64 << 20, STREAM_RATIO = 64, MEMORY_RATIO = 16 };
 
 joblib_limits joblib_default_limits(void)
 {
@@ -37,6 +43,22 @@ joblib_limits joblib_default_limits(void)
                            .max_memory = (size_t)1 << 30,
                            .max_depth = 200,
                            .max_values = 20000000};
+}
+
+static size_t expanded(size_t base, size_t size, size_t ratio, size_t most)
+{
+    size_t limit;
+    if (__builtin_mul_overflow(size, ratio, &limit) || __builtin_add_overflow(limit, base, &limit))
+        return most;
+    return limit < most ? limit : most;
+}
+
+joblib_limits joblib_limits_for(size_t file_size)
+{
+    joblib_limits limits = joblib_default_limits();
+    limits.max_bytes = expanded(LIMIT_START, file_size, STREAM_RATIO, limits.max_bytes);
+    limits.max_memory = expanded(LIMIT_START, file_size, MEMORY_RATIO, limits.max_memory);
+    return limits;
 }
 
 /* ------------------------------------------------------------------ arrays in the stream */
@@ -150,6 +172,11 @@ static alf_status read_sibling(builder *b, joblib_file *file, const value *wrapp
     TRY(file->options->sibling(file->options->sibling_context, name, &sibling->content, b->err));
     TRY(buf_status(&sibling->content, b->err));
     *out = &sibling->content;
+    if (file->limits_grow) {
+        b->limits.max_memory = expanded(b->limits.max_memory, sibling->content.size, MEMORY_RATIO,
+                                        joblib_default_limits().max_memory);
+        b->arena->limit = b->limits.max_memory;
+    }
     return builder_count_heap(b, sibling->content.size, wrapper->offset);
 }
 
@@ -172,7 +199,7 @@ static alf_status splice_zfile(builder *b, joblib_file *file, const value *wrapp
     TRY(read_sibling(b, file, wrapper, &content));
     buf data;
     buf_init(&data);
-    alf_status status = decompress(buf_span(content), b->limits.max_bytes, &data, b->err);
+    alf_status status = decompress(buf_span(content), b->limits.max_memory, &data, b->err);
     buf_fini(content); /* stays counted: what was read is bounded too */
     *content = data;   /* owned by the file from here on, whatever happens */
     TRY(status);
@@ -223,15 +250,16 @@ static alf_status parse_stream(joblib_file *file, alf_span data, alf_error *err)
     return pickle_read(&b, data, &at, &hook, &file->root);
 }
 
-alf_status joblib_parse(alf_span data, const joblib_options *options, joblib_file **out,
+/* grow: the limits are those of the main file, to which its siblings add theirs. */
+static alf_status parse(alf_span data, const joblib_options *options, bool grow, joblib_file **out,
                         alf_error *err)
 {
     *out = NULL;
-    joblib_options defaults = {.limits = joblib_default_limits()};
     joblib_file *file = mem_calloc(1, sizeof *file);
     if (file == NULL)
         return error_nomem(err, "a joblib file");
-    file->options = options != NULL ? options : &defaults;
+    file->options = options;
+    file->limits_grow = grow;
     arena_init(&file->values, file->options->limits.max_memory);
     buf_init(&file->stream);
     alf_status status = parse_stream(file, data, err);
@@ -241,6 +269,13 @@ alf_status joblib_parse(alf_span data, const joblib_options *options, joblib_fil
     else
         joblib_free(file);
     return status;
+}
+
+alf_status joblib_parse(alf_span data, const joblib_options *options, joblib_file **out,
+                        alf_error *err)
+{
+    joblib_options defaults = {.limits = joblib_limits_for(data.size)};
+    return parse(data, options != NULL ? options : &defaults, false, out, err);
 }
 
 const value *joblib_root(const joblib_file *file)
@@ -316,8 +351,10 @@ alf_status joblib_open(const char *path, const joblib_options *options, joblib_f
     alf_status status = split(path, &here, err);
     if (status == ALF_OK)
         status = file_read(path, mine.limits.max_bytes, &content, err);
+    if (status == ALF_OK && options == NULL)
+        mine.limits = joblib_limits_for(content.size);
     if (status == ALF_OK)
-        status = joblib_parse(buf_span(&content), &mine, out, err);
+        status = parse(buf_span(&content), &mine, options == NULL, out, err);
     if (status == ALF_OK && (*out)->stream.data == NULL) {
         (*out)->stream = content; /* values point into it */
         buf_init(&content);

@@ -16,8 +16,12 @@ typedef struct joblib_limits {
     size_t max_values; /* values built */
 } joblib_limits;
 
-/* 1 GiB, 1 GiB, 200, 20 million: comfortable for real models. */
+/* 1 GiB, 1 GiB, 200, 20 million: the most that is read of any file. */
 joblib_limits joblib_default_limits(void);
+
+/* The limits for a file of that many bytes on disk: comfortable for real models of the size, while
+ * a small file that expands into a large one (compression, one-byte opcodes) ends early. */
+joblib_limits joblib_limits_for(size_t file_size);
 
 typedef struct joblib_file joblib_file;
 
@@ -33,9 +37,9 @@ typedef struct joblib_options {
 
 /*
  * Parses data (borrowed: it must outlive the file, arrays may point into it). options NULL:
- * defaults. On success *out is owned by the caller; on failure it is NULL and err holds the byte
- * offset in the uncompressed stream. A global that is not on the allow list is ALF_E_REFUSED and
- * named.
+ * joblib_limits_for its size. On success *out is owned by the caller; on failure it is NULL and err
+ * holds the byte offset in the uncompressed stream. A global that is not on the allow list is
+ * ALF_E_REFUSED and named.
  */
 alf_status joblib_parse(alf_span data, const joblib_options *options, joblib_file **out,
                         alf_error *err);
