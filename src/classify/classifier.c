@@ -8,6 +8,7 @@
 #include "base/embedded.h"
 #include "base/file.h"
 #include "base/mem.h"
+#include "classify/yaml_doc.h"
 
 #include <limits.h>
 #include <math.h>
@@ -56,8 +57,8 @@ void classifier_options_init(classifier_options *options)
 /* The rules and the gate come from one text: the file named, the bundle's, or the built-in one. */
 static alf_status parse_rules(classifier *c, alf_span text, const char *name, alf_error *err)
 {
-    TRY(rules_parse(text, name, &c->rules, err));
-    return compliance_parse(text, name, &c->gate, err);
+    TRY(yaml_as_config(rules_parse(text, name, &c->rules, err), err));
+    return yaml_as_config(compliance_parse(text, name, &c->gate, err), err);
 }
 
 static alf_status open_rules(classifier *c, const classifier_options *options, alf_error *err)

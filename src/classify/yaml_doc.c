@@ -370,3 +370,19 @@ alf_status yaml_get_number(const yaml_node *node, double low, double high, const
     *out = value;
     return ALF_OK;
 }
+
+alf_status yaml_as_config(alf_status status, alf_error *err)
+{
+    switch (status) {
+    case ALF_E_FORMAT:
+    case ALF_E_LIMIT:
+    case ALF_E_UNSUPPORTED:
+    case ALF_E_REFUSED:
+        break;
+    default:
+        return status;
+    }
+    if (err != NULL)
+        err->status = ALF_E_CONFIG;
+    return ALF_E_CONFIG;
+}

@@ -50,4 +50,8 @@ alf_status yaml_get_bool(const yaml_node *node, const char *name, bool *out, alf
 alf_status yaml_get_number(const yaml_node *node, double low, double high, const char *name,
                            double *out, alf_error *err);
 
+/* What is wrong with a file of settings is an error of configuration, limits and refusals
+ * included; failures of the system stay what they are. */
+alf_status yaml_as_config(alf_status status, alf_error *err);
+
 #endif

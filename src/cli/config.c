@@ -357,7 +357,7 @@ static alf_status read_file(config *c, const char *path, alf_error *err)
     buf_init(&text);
     alf_status status = file_read(path, MAX_CONFIG, &text, err);
     if (status == ALF_OK)
-        status = yaml_doc_parse(buf_span(&text), path, &tree, &root, err);
+        status = yaml_as_config(yaml_doc_parse(buf_span(&text), path, &tree, &root, err), err);
     if (status == ALF_OK && root != NULL && root->kind != YAML_KIND_MAP)
         status = yaml_error(root, path, err, "expected keys such as \"model:\"");
     if (status == ALF_OK && root != NULL)
