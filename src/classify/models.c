@@ -303,7 +303,7 @@ static alf_status open_text(models *m, const char *folder, const models_options 
         engine_free(vectorizer);
         return status;
     }
-    bool zero_is_absent = m->has_manifest || !options->literal_zero;
+    bool zero_is_absent = m->has_manifest ? !m->manifest.zero_is_value : !options->literal_zero;
     TRY(text_chain_init(&m->text, vectorizer, classifier, zero_is_absent, err));
     m->has_text = true;
     if (m->text.class_count != m->class_count)

@@ -57,21 +57,6 @@ alf_status bundle_scaler(const value *object, buf *out, uint32_t *feature_count,
     return status;
 }
 
-alf_status bundle_vectorizer(const value *object, buf *out, alf_error *err)
-{
-    arena a;
-    arena_init(&a, (size_t)1 << 30);
-    text_vectorizer model;
-    onnx_model *graph = NULL;
-    alf_status status = extract_vectorizer(object, &a, &model, err);
-    if (status == ALF_OK)
-        status = emit_vectorizer(&model, &graph, err);
-    if (status == ALF_OK)
-        status = finish(graph, out, err);
-    arena_fini(&a);
-    return status;
-}
-
 static alf_status missing(alf_error *err, const char *component, const char *what)
 {
     return error_set(
@@ -126,22 +111,36 @@ static alf_status build_anomaly(bundle *b, const source *s, alf_span adopt, alf_
     return finish(graph, &b->files[BUNDLE_ANOMALY], err);
 }
 
-/* Labels 0..n-1 in decimal, for classifiers that come without a LabelEncoder. */
-static alf_status number_labels(bundle *b, uint32_t count, alf_error *err)
+/* The vectorizer's rows in the type that the classifier takes. */
+static alf_status write_vectorizer(const value *object, bool wide, buf *out, alf_error *err)
 {
-    b->labels.count = count;
-    b->labels.names = arena_alloc(&b->memory, count, sizeof *b->labels.names);
-    if (b->labels.names == NULL)
-        return error_nomem(err, "class labels");
-    for (uint32_t i = 0; i < count; i++) {
-        char text[16];
-        int n = snprintf(text, sizeof text, "%" PRIu32, i);
-        const char *copy = arena_strndup(&b->memory, text, (size_t)n);
-        if (copy == NULL)
-            return error_nomem(err, "class labels");
-        b->labels.names[i] = span_of(copy, (size_t)n);
-    }
-    return ALF_OK;
+    arena a;
+    arena_init(&a, (size_t)1 << 30);
+    text_vectorizer model;
+    onnx_model *graph = NULL;
+    alf_status status = extract_vectorizer(object, &a, &model, err);
+    if (status == ALF_OK)
+        status =
+            wide ? emit_vectorizer_wide(&model, &graph, err) : emit_vectorizer(&model, &graph, err);
+    if (status == ALF_OK)
+        status = finish(graph, out, err);
+    arena_fini(&a);
+    return status;
+}
+
+alf_status bundle_vectorizer(const value *object, buf *out, alf_error *err)
+{
+    return write_vectorizer(object, false, out, err);
+}
+
+/* A classifier finished elsewhere: float32 rows, and the labels of an encoder if there is one. */
+static alf_status adopt_classifier(bundle *b, const source *s, alf_span adopt, alf_error *err)
+{
+    TRY(from_file(bundle_vectorizer(s->vectorizer, &b->files[BUNDLE_VECTORIZER], err),
+                  s->vectorizer_file, err));
+    if (s->labels != NULL)
+        TRY(from_file(extract_labels(s->labels, &b->memory, &b->labels, err), s->labels_file, err));
+    return bundle_adopt(b, BUNDLE_CLASSIFIER, adopt, err);
 }
 
 static alf_status build_text(bundle *b, const source *s, alf_span adopt, alf_error *err)
@@ -149,25 +148,21 @@ static alf_status build_text(bundle *b, const source *s, alf_span adopt, alf_err
     if (s->vectorizer == NULL)
         return missing(err, "tfidf_xgboost", "TfidfVectorizer");
     if (s->classifier == NULL && adopt.size == 0)
-        return missing(err, "tfidf_xgboost", "XGBClassifier");
-    boosted_classifier model;
-    onnx_model *graph = NULL;
-    TRY(from_file(bundle_vectorizer(s->vectorizer, &b->files[BUNDLE_VECTORIZER], err),
-                  s->vectorizer_file, err));
-    if (s->labels != NULL)
-        TRY(from_file(extract_labels(s->labels, &b->memory, &b->labels, err), s->labels_file, err));
+        return missing(err, "tfidf_xgboost", "classifier");
     if (s->classifier == NULL)
-        return bundle_adopt(b, BUNDLE_CLASSIFIER, adopt, err);
-    TRY(from_file(extract_boosted(s->classifier, &b->memory, &model, err), s->classifier_file,
+        return adopt_classifier(b, s, adopt, err);
+    text_classifier model;
+    onnx_model *graph = NULL;
+    TRY(from_file(extract_classifier(s->classifier, &b->memory, &model, err), s->classifier_file,
                   err));
-    if (s->labels == NULL)
-        TRY(number_labels(b, model.class_count, err));
-    if (b->labels.count != model.class_count)
-        return error_set(err, ALF_E_FORMAT,
-                         "tfidf_xgboost: the classifier has %" PRIu32
-                         " classes, the LabelEncoder %" PRIu32,
-                         model.class_count, b->labels.count);
-    TRY(emit_boosted(&model, &graph, err));
+    TRY(from_file(write_vectorizer(s->vectorizer, model.kind == CLASSIFIER_LINEAR,
+                                   &b->files[BUNDLE_VECTORIZER], err),
+                  s->vectorizer_file, err));
+    TRY(from_file(extract_classifier_labels(s->classifier, s->labels, model.class_count, &b->memory,
+                                            &b->labels, err),
+                  s->labels != NULL ? s->labels_file : s->classifier_file, err));
+    b->zero_is_value = model.kind != CLASSIFIER_BOOSTED;
+    TRY(emit_classifier(&model, &graph, err));
     return finish(graph, &b->files[BUNDLE_CLASSIFIER], err);
 }
 

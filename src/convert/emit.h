@@ -16,7 +16,12 @@ alf_status emit_scaler(const scaler *model, onnx_model **out, alf_error *err);
 alf_status emit_isolation_forest(const isolation_forest *model, onnx_model **out, alf_error *err);
 /* string[N] "text" (normalised) -> float[N,F] "features": 0 = absent */
 alf_status emit_vectorizer(const text_vectorizer *model, onnx_model **out, alf_error *err);
+/* The same with double[N,F] "features", before they are rounded: for classifiers in float64. */
+alf_status emit_vectorizer_wide(const text_vectorizer *model, onnx_model **out, alf_error *err);
 /* float[N,F] "float_input" (0 or NaN = absent) -> int64[N] "label", float[N,C] "probabilities" */
 alf_status emit_boosted(const boosted_classifier *model, onnx_model **out, alf_error *err);
+/* Any classifier -> int64[N] "label", float[N,C] "probabilities". A linear one takes double[N,F]
+ * "input", the others float[N,F] "float_input". */
+alf_status emit_classifier(const text_classifier *model, onnx_model **out, alf_error *err);
 
 #endif

@@ -121,7 +121,8 @@ static alf_status add_norm(onnx_model *m, const text_vectorizer *v, const char *
     return ALF_OK;
 }
 
-static alf_status build_vectorizer(onnx_model *m, const text_vectorizer *v, alf_error *err)
+static alf_status build_vectorizer(onnx_model *m, const text_vectorizer *v, onnx_type type,
+                                   alf_error *err)
 {
     const char *last = "counts";
     TRY(emit_input(m, "text", ONNX_STRING, 0, err));
@@ -133,15 +134,26 @@ static alf_status build_vectorizer(onnx_model *m, const text_vectorizer *v, alf_
     TRY(add_weights(m, v, &last, err));
     if (v->norm != TEXT_NORM_NONE)
         TRY(add_norm(m, v, &last, err));
-    TRY(emit_cast(m, last, "features", ONNX_FLOAT, err));
-    return emit_output(m, "features", ONNX_FLOAT, v->term_count, err);
+    TRY(emit_cast(m, last, "features", type, err));
+    return emit_output(m, "features", type, v->term_count, err);
 }
 
-alf_status emit_vectorizer(const text_vectorizer *model, onnx_model **out, alf_error *err)
+static alf_status emit(const text_vectorizer *model, onnx_type type, onnx_model **out,
+                       alf_error *err)
 {
     onnx_model *m;
     *out = NULL;
     TRY(check_options(model, err));
     TRY(emit_begin("tfidf_vectorizer", &m, err));
-    return emit_finish(m, build_vectorizer(m, model, err), out, err);
+    return emit_finish(m, build_vectorizer(m, model, type, err), out, err);
+}
+
+alf_status emit_vectorizer(const text_vectorizer *model, onnx_model **out, alf_error *err)
+{
+    return emit(model, ONNX_FLOAT, out, err);
+}
+
+alf_status emit_vectorizer_wide(const text_vectorizer *model, onnx_model **out, alf_error *err)
+{
+    return emit(model, ONNX_DOUBLE, out, err);
 }

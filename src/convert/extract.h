@@ -21,4 +21,15 @@ alf_status extract_boosted(const value *object, arena *a, boosted_classifier *ou
  * file that XGBClassifier.save_model wrote predicts as that classifier. */
 alf_status extract_booster(alf_span bytes, arena *a, boosted_classifier *out, alf_error *err);
 
+/* Any classifier that a bundle can hold. Its column k is class k of classifier_labels. */
+alf_status extract_classifier(const value *object, arena *a, text_classifier *out, alf_error *err);
+/* Whether the object is meant to be a classifier, supported or not. */
+bool extract_is_classifier(const value *object);
+bool extract_is_scaler(const value *object);
+/* The names of the classes: what `encoder` (a LabelEncoder; NULL: none) makes of the classes that
+ * the classifier itself knows; numbers from 0 where neither names them. */
+alf_status extract_classifier_labels(const value *object, const value *encoder,
+                                     uint32_t class_count, arena *a, class_labels *out,
+                                     alf_error *err);
+
 #endif

@@ -105,7 +105,7 @@ alf_status sklearn_numbers(const value *estimator, const char *attribute, const 
 
 /* ------------------------------------------------------------------ scalers */
 
-/* The scalers that compute (x - offset) / scale. Flags that are absent count as true. */
+/* Most scalers compute (x - offset) / scale. Flags that are absent count as true. */
 typedef struct scaler_class {
     const char *name;
     const char *use_offset, *offset; /* NULL: the class has no offset */
@@ -116,6 +116,7 @@ static const scaler_class scaler_classes[] = {
     {"StandardScaler", "with_mean", "mean_", "with_std", "scale_"},
     {"RobustScaler", "with_centering", "center_", "with_scaling", "scale_"},
     {"MaxAbsScaler", NULL, NULL, "scale", "scale_"},
+    {"MinMaxScaler", NULL, NULL, NULL, NULL}, /* read_min_max */
 };
 
 static const scaler_class *find_scaler_class(const value *object)
@@ -147,6 +148,35 @@ static alf_status read_vector(const value *object, const char *flag, const char 
     return sklearn_numbers(object, attribute, v, count, a, out, err);
 }
 
+/* MinMaxScaler: x * scale_ + min_ */
+static alf_status read_min_max(const value *object, arena *a, scaler *out, alf_error *err)
+{
+    TRY(read_vector(object, "no such option", "scale_", out, a, &out->factor, err));
+    return read_vector(object, "no such option", "min_", out, a, &out->shift, err);
+}
+
+/* clip=True: to feature_range of a MinMaxScaler, to [-1, 1] of a MaxAbsScaler (from 1.9 on). */
+static alf_status read_clip(const value *object, scaler *out, alf_error *err)
+{
+    TRY(sklearn_flag(object, "clip", false, &out->clips, err));
+    if (!out->clips)
+        return ALF_OK;
+    const value *range = value_attribute(object, "feature_range");
+    out->low = -1.0;
+    out->high = 1.0;
+    if (out->factor != NULL &&
+        (value_length(range) != 2 || !value_to_double(value_item(range, 0), &out->low) ||
+         !value_to_double(value_item(range, 1), &out->high) || !(out->low <= out->high)))
+        return sklearn_bad(object, "feature_range", range, "two numbers, ascending, were expected",
+                           err);
+    return ALF_OK;
+}
+
+bool extract_is_scaler(const value *object)
+{
+    return find_scaler_class(object) != NULL;
+}
+
 static bool is_zero(double x)
 {
     return !(x < 0.0) && !(x > 0.0);
@@ -160,14 +190,12 @@ alf_status extract_scaler(const value *object, arena *a, scaler *out, alf_error 
         char found[96];
         return error_at(err, ALF_E_UNSUPPORTED, object != NULL ? object->offset : ALF_NO_OFFSET,
                         "%s was found; supported scalers are scikit-learn's StandardScaler, "
-                        "RobustScaler and MaxAbsScaler",
+                        "MinMaxScaler, RobustScaler and MaxAbsScaler",
                         value_describe(object, found, sizeof found));
     }
-    bool clip;
-    TRY(sklearn_flag(object, "clip", false, &clip, err));
-    if (clip)
-        return error_at(err, ALF_E_UNSUPPORTED, object->offset,
-                        "%s with clip=True is not supported; fit it with clip=False", c->name);
+    if (c->offset == NULL && c->scale == NULL)
+        TRY(read_min_max(object, a, out, err));
+    TRY(read_clip(object, out, err));
     TRY(read_vector(object, c->use_offset, c->offset, out, a, &out->offset, err));
     TRY(read_vector(object, c->use_scale, c->scale, out, a, &out->scale, err));
     for (uint32_t i = 0; out->scale != NULL && i < out->feature_count; i++)

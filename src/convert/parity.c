@@ -96,7 +96,7 @@ static alf_status check_text(const source *s, const bundle *b, const answer_logs
     contest c = {0};
     out->proof.has_text = true;
     TRY(load_pair(b, BUNDLE_VECTORIZER, BUNDLE_CLASSIFIER, pair, err));
-    TRY(text_chain_init(&chain, pair[0], pair[1], true, err));
+    TRY(text_chain_init(&chain, pair[0], pair[1], !b->zero_is_value, err));
     alf_status status = run_text(&c, s, &chain, logs, err);
     if (status == ALF_OK) {
         out->proof.text_mismatches = c.difference.mismatches;

@@ -9,7 +9,7 @@
 
 #include "codec/value.h"
 
-/* StandardScaler.transform, float64. */
+/* transform of StandardScaler, MinMaxScaler, RobustScaler or MaxAbsScaler, float64. */
 alf_status reference_scale(const value *scaler, const double *x, size_t feature_count, double *out,
                            alf_error *err);
 
@@ -45,5 +45,17 @@ size_t reference_boosted_classes(const reference_boosted *r);
 alf_status reference_boosted_run(const reference_boosted *r, const reference_row *row,
                                  float *probabilities, uint32_t *label, alf_error *err);
 void reference_boosted_free(reference_boosted *r);
+
+/* Any classifier of a bundle: one of the above, or scikit-learn's. For those an absent column is
+ * zero. Not for several threads at a time. */
+typedef struct reference_classifier reference_classifier;
+alf_status reference_classifier_new(const value *classifier, reference_classifier **out,
+                                    alf_error *err);
+size_t reference_classifier_classes(const reference_classifier *r);
+/* probabilities: one per class, as predict_proba gives them; *label: the index of what predict
+ * gives. */
+alf_status reference_classifier_run(reference_classifier *r, const reference_row *row,
+                                    double *probabilities, uint32_t *label, alf_error *err);
+void reference_classifier_free(reference_classifier *r);
 
 #endif

@@ -46,15 +46,50 @@ static alf_status apply(const value *scaler, const char *flag, const char *attri
     return ALF_OK;
 }
 
+/* What clip=True does. */
+static alf_status clip_all(const value *scaler, double low, double high, size_t n, double *out,
+                           alf_error *err)
+{
+    bool clip = false;
+    const value *v = value_attribute(scaler, "clip"); /* MinMaxScaler from 0.24 on */
+    if (v != NULL && !value_to_bool(v, &clip))
+        return wrong(v, "clip must be True or False", err);
+    for (size_t i = 0; clip && i < n; i++)
+        out[i] = out[i] < low ? low : out[i] > high ? high : out[i];
+    return ALF_OK;
+}
+
+/* MinMaxScaler.transform */
+static alf_status stretch(const value *scaler, size_t n, double *out, alf_error *err)
+{
+    const value *factor = value_attribute(scaler, "scale_");
+    const value *shift = value_attribute(scaler, "min_");
+    const value *range = value_attribute(scaler, "feature_range");
+    double low, high;
+    if (factor == NULL || factor->kind != VALUE_ARRAY || factor->as.array.count != n)
+        return wrong(factor, "a fitted scaler must have one number for each feature given", err);
+    if (shift == NULL || shift->kind != VALUE_ARRAY || shift->as.array.count != n)
+        return wrong(shift, "a fitted scaler must have one number for each feature given", err);
+    if (!value_to_double(value_item(range, 0), &low) ||
+        !value_to_double(value_item(range, 1), &high))
+        return wrong(range, "feature_range must be two numbers", err);
+    for (size_t i = 0; i < n; i++) {
+        double a, b;
+        if (!value_array_double(&factor->as.array, i, &a) ||
+            !value_array_double(&shift->as.array, i, &b))
+            return wrong(scaler, "a fitted scaler must have numbers", err);
+        out[i] *= a;
+        out[i] += b;
+    }
+    return clip_all(scaler, low, high, n, out, err);
+}
+
 alf_status reference_scale(const value *scaler, const double *x, size_t feature_count, double *out,
                            alf_error *err)
 {
     static const char package[] = "sklearn.preprocessing";
     for (size_t i = 0; i < feature_count; i++)
         out[i] = x[i];
-    bool clip = false;
-    if (value_to_bool(value_attribute(scaler, "clip"), &clip) && clip)
-        return wrong(scaler, "a scaler without clip=True was expected", err);
     if (value_is_a(scaler, package, "StandardScaler")) {
         TRY(apply(scaler, "with_mean", "mean_", false, feature_count, out, err));
         return apply(scaler, "with_std", "scale_", true, feature_count, out, err);
@@ -63,9 +98,14 @@ alf_status reference_scale(const value *scaler, const double *x, size_t feature_
         TRY(apply(scaler, "with_centering", "center_", false, feature_count, out, err));
         return apply(scaler, "with_scaling", "scale_", true, feature_count, out, err);
     }
-    if (value_is_a(scaler, package, "MaxAbsScaler"))
-        return apply(scaler, "no such option", "scale_", true, feature_count, out, err);
-    return wrong(scaler, "a StandardScaler, RobustScaler or MaxAbsScaler was expected", err);
+    if (value_is_a(scaler, package, "MaxAbsScaler")) {
+        TRY(apply(scaler, "no such option", "scale_", true, feature_count, out, err));
+        return clip_all(scaler, -1.0, 1.0, feature_count, out, err);
+    }
+    if (value_is_a(scaler, package, "MinMaxScaler"))
+        return stretch(scaler, feature_count, out, err);
+    return wrong(scaler,
+                 "a StandardScaler, MinMaxScaler, RobustScaler or MaxAbsScaler was expected", err);
 }
 
 /* ------------------------------------------------------------------ isolation forest: opening */

@@ -70,6 +70,30 @@ static alf_status run_once(engine_session *s, size_t output_count, const tensor 
     return engine_run(s, input, outputs, err);
 }
 
+/* One row of absent terms through the classifier. */
+static alf_status probe_classifier(const text_chain *c, engine_session *classifier, tensor *outputs,
+                                   alf_error *err)
+{
+    double *row = mem_calloc(c->width, sizeof *row); /* zeros, in either type */
+    if (row == NULL)
+        return error_nomem(err, "a row of terms");
+    for (uint32_t i = 0; i < c->width && c->zero_is_absent && !c->is_wide; i++)
+        ((float *)row)[i] = NAN;
+    tensor rows = {c->is_wide ? ONNX_DOUBLE : ONNX_FLOAT, 2, {1, c->width}, row};
+    alf_status status = run_once(classifier, engine_output_count(c->classifier), &rows, outputs,
+                                 classifier_name, err);
+    mem_free(row);
+    return status;
+}
+
+static alf_status wrong_width(int64_t columns, uint32_t terms, alf_error *err)
+{
+    return error_set(err, ALF_E_FORMAT,
+                     "%s takes %" PRId64 " columns, the vectorizer gives %" PRIu32
+                     "; they do not belong together",
+                     classifier_name, columns, terms);
+}
+
 /* What the vectorizer and the classifier say about their widths, by running one row. */
 static alf_status probe_widths(text_chain *c, engine_session *vectorizer,
                                engine_session *classifier, alf_error *err)
@@ -79,30 +103,19 @@ static alf_status probe_widths(text_chain *c, engine_session *vectorizer,
     tensor outputs[8];
     TRY(run_once(vectorizer, engine_output_count(c->vectorizer), &text, outputs, vectorizer_name,
                  err));
-    if (outputs[0].type != ONNX_FLOAT || outputs[0].rank != 2 || outputs[0].dims[0] != 1 ||
-        outputs[0].dims[1] < 1 || outputs[0].dims[1] > MAX_COLUMNS)
+    if (outputs[0].type != (c->is_wide ? ONNX_DOUBLE : ONNX_FLOAT) || outputs[0].rank != 2 ||
+        outputs[0].dims[0] != 1 || outputs[0].dims[1] < 1 || outputs[0].dims[1] > MAX_COLUMNS)
         return wrong_output(&outputs[0], vectorizer_name, err);
     c->term_count = (uint32_t)outputs[0].dims[1];
     const onnx_value_info *input = engine_input(c->classifier, 0);
     c->width = c->term_count;
     if (input->has_shape && input->rank == 2 && input->dims[1] > 0) {
-        if (input->dims[1] < c->term_count || input->dims[1] > MAX_COLUMNS)
-            return error_set(err, ALF_E_FORMAT,
-                             "%s takes %" PRId64 " columns, the vectorizer gives %" PRIu32
-                             "; they do not belong together",
-                             classifier_name, input->dims[1], c->term_count);
+        if (input->dims[1] < c->term_count || input->dims[1] > MAX_COLUMNS ||
+            (c->is_wide && input->dims[1] != c->term_count))
+            return wrong_width(input->dims[1], c->term_count, err);
         c->width = (uint32_t)input->dims[1];
     }
-    float *row = mem_calloc(c->width, sizeof *row);
-    if (row == NULL)
-        return error_nomem(err, "a row of terms");
-    for (uint32_t i = 0; i < c->width; i++)
-        row[i] = NAN;
-    tensor rows = {ONNX_FLOAT, 2, {1, c->width}, row};
-    alf_status status = run_once(classifier, engine_output_count(c->classifier), &rows, outputs,
-                                 classifier_name, err);
-    mem_free(row);
-    TRY(status);
+    TRY(probe_classifier(c, classifier, outputs, err));
     const tensor *p = &outputs[c->probability_output];
     if (p->type != ONNX_FLOAT || p->rank != 2 || p->dims[0] != 1 || p->dims[1] < 2 ||
         p->dims[1] > CHAIN_MAX_CLASSES)
@@ -122,7 +135,9 @@ alf_status text_chain_init(text_chain *c, engine *vectorizer, engine *classifier
     engine_session *x = NULL;
     alf_status status = ALF_OK;
     TRY_OUT(check_input(vectorizer, ONNX_STRING, vectorizer_name, err));
-    TRY_OUT(check_input(classifier, ONNX_FLOAT, classifier_name, err));
+    c->is_wide =
+        engine_input_count(classifier) == 1 && engine_input(classifier, 0)->type == ONNX_DOUBLE;
+    TRY_OUT(check_input(classifier, c->is_wide ? ONNX_DOUBLE : ONNX_FLOAT, classifier_name, err));
     TRY_OUT(want_output(classifier, "label", classifier_name, &c->label_output, err));
     TRY_OUT(want_output(classifier, "probabilities", classifier_name, &c->probability_output, err));
     v = engine_session_new(vectorizer);
@@ -147,13 +162,14 @@ void text_chain_fini(text_chain *c)
 
 alf_status text_chain_session_init(text_chain_session *s, const text_chain *c, alf_error *err)
 {
-    size_t chunk = CHUNK_BYTES / (c->width * sizeof(float));
+    size_t chunk = CHUNK_BYTES / (c->width * (c->is_wide ? sizeof(double) : sizeof(float)));
     chunk = chunk < 1 ? 1 : chunk > LARGEST_CHUNK ? LARGEST_CHUNK : chunk;
     *s = (text_chain_session){.chain = c, .chunk = chunk};
     s->vectorizer = engine_session_new(c->vectorizer);
     s->classifier = engine_session_new(c->classifier);
-    s->rows = mem_calloc(chunk * c->width, sizeof *s->rows);
-    if (s->vectorizer == NULL || s->classifier == NULL || s->rows == NULL) {
+    if (!c->is_wide)
+        s->rows = mem_calloc(chunk * c->width, sizeof *s->rows);
+    if (s->vectorizer == NULL || s->classifier == NULL || (s->rows == NULL && !c->is_wide)) {
         text_chain_session_fini(s);
         return error_nomem(err, "a session");
     }
@@ -182,6 +198,33 @@ static uint32_t put_row(const text_chain *c, const float *from, float *to)
     return present;
 }
 
+static uint32_t count_terms(const double *from, uint32_t n)
+{
+    uint32_t present = 0;
+    for (uint32_t i = 0; i < n; i++)
+        present += from[i] < 0 || from[i] > 0;
+    return present;
+}
+
+/* What the vectorizer gave -> the rows of the classifier. terms: NULL allowed. */
+static tensor put_rows(text_chain_session *s, const tensor *features, size_t n, uint32_t *terms)
+{
+    const text_chain *c = s->chain;
+    tensor rows = {c->is_wide ? ONNX_DOUBLE : ONNX_FLOAT, 2, {(int64_t)n, c->width}, s->rows};
+    for (size_t i = 0; i < n; i++) {
+        uint32_t present =
+            c->is_wide
+                ? count_terms((const double *)features->data + i * c->term_count, c->term_count)
+                : put_row(c, (const float *)features->data + i * c->term_count,
+                          s->rows + i * c->width);
+        if (terms != NULL)
+            terms[i] = present;
+    }
+    if (c->is_wide)
+        rows.data = features->data;
+    return rows;
+}
+
 static alf_status run_text_chunk(text_chain_session *s, const alf_span *texts, size_t n,
                                  float *probabilities, uint32_t *labels, uint32_t *terms,
                                  alf_error *err)
@@ -191,15 +234,10 @@ static alf_status run_text_chunk(text_chain_session *s, const alf_span *texts, s
     /* The engine does not write to its inputs; tensor has one data pointer for both uses. */
     tensor text = {ONNX_STRING, 1, {(int64_t)n}, (void *)(uintptr_t)texts};
     TRY(engine_run(s->vectorizer, &text, outputs, err));
-    if (outputs[0].rank != 2 || !is_rows_by(&outputs[0], ONNX_FLOAT, n, c->term_count))
+    if (outputs[0].rank != 2 ||
+        !is_rows_by(&outputs[0], c->is_wide ? ONNX_DOUBLE : ONNX_FLOAT, n, c->term_count))
         return wrong_output(&outputs[0], vectorizer_name, err);
-    const float *from = outputs[0].data;
-    for (size_t i = 0; i < n; i++) {
-        uint32_t present = put_row(c, from + i * c->term_count, s->rows + i * c->width);
-        if (terms != NULL)
-            terms[i] = present;
-    }
-    tensor rows = {ONNX_FLOAT, 2, {(int64_t)n, c->width}, s->rows};
+    tensor rows = put_rows(s, &outputs[0], n, terms);
     TRY(engine_run(s->classifier, &rows, outputs, err));
     const tensor *label = &outputs[c->label_output];
     const tensor *p = &outputs[c->probability_output];

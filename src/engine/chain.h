@@ -13,13 +13,14 @@ enum { CHAIN_MAX_CLASSES = 256, CHAIN_MAX_FEATURES = 256 };
 /* ---- text ---- */
 
 typedef struct text_chain {
-    engine *vectorizer; /* string[N] -> float[N,F] */
-    engine *classifier; /* float[N,G], G >= F -> label, probabilities */
+    engine *vectorizer; /* string[N] -> float[N,F], or double[N,F] */
+    engine *classifier; /* float[N,G], G >= F, or double[N,F] -> label, probabilities */
     size_t label_output, probability_output;
     uint32_t term_count;  /* F */
     uint32_t width;       /* G: columns beyond F are absent */
     uint32_t class_count; /* C */
-    bool zero_is_absent;  /* zeros reach the classifier as NaN */
+    bool zero_is_absent;  /* zeros reach the classifier as NaN; not in float64 */
+    bool is_wide;         /* rows are float64, from the vectorizer to the classifier */
 } text_chain;
 
 /* Takes ownership of both engines, also on failure. Checks inputs, outputs and widths. The widths
@@ -31,7 +32,7 @@ void text_chain_fini(text_chain *c);
 typedef struct text_chain_session {
     const text_chain *chain;
     engine_session *vectorizer, *classifier;
-    float *rows;
+    float *rows;  /* NULL where is_wide */
     size_t chunk; /* rows a run */
 } text_chain_session;
 

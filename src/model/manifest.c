@@ -181,6 +181,18 @@ static alf_status get_proof(const json_t *root, arena *a, manifest_proof *out, a
     return ALF_OK;
 }
 
+static alf_status get_absent(const json_t *root, manifest *m, alf_error *err)
+{
+    const json_t *absent = json_object_get(root, "absent_terms");
+    const char *text = json_string_value(absent);
+    if (absent == NULL)
+        return ALF_OK;
+    m->zero_is_value = text != NULL && strcmp(text, "zero") == 0;
+    if (m->zero_is_value || (text != NULL && strcmp(text, "missing") == 0))
+        return ALF_OK;
+    return bad(err, "absent_terms", "zero or missing");
+}
+
 static alf_status read_root(const json_t *root, arena *a, manifest *m, alf_error *err)
 {
     uint64_t format;
@@ -192,6 +204,7 @@ static alf_status read_root(const json_t *root, arena *a, manifest *m, alf_error
     m->format = (int64_t)format;
     TRY(get_text(root, "converter", a, &m->converter, err));
     TRY(get_text(root, "profile", a, &m->profile, err));
+    TRY(get_absent(root, m, err));
     TRY(get_labels(root, a, &m->labels, err));
     TRY(get_names(root, a, m, err));
     TRY(get_thresholds(root, m, err));
@@ -296,6 +309,7 @@ alf_status manifest_write(const manifest *m, buf *out, alf_error *err)
     json_write_int(&w, m->format);
     put_text(&w, "converter", m->converter);
     put_text(&w, "profile", m->profile);
+    put_text(&w, "absent_terms", span_from_string(m->zero_is_value ? "zero" : "missing"));
     put_texts(&w, "class_labels", m->labels.names, m->labels.count);
     put_texts(&w, "feature_names", m->feature_names, m->feature_name_count);
     put_thresholds(&w, m);

@@ -38,6 +38,7 @@ typedef struct manifest {
     int64_t format;
     alf_span converter; /* "ai-log-filter 0.1.0" */
     alf_span profile;   /* "pipeline" or "serving" */
+    bool zero_is_value; /* absent_terms: "zero"; else "missing", also where nothing says */
     class_labels labels;
     alf_span feature_names[16];
     size_t feature_name_count;

@@ -7,11 +7,16 @@
 #include "model/forest.h"
 #include "model/text.h"
 
-/* y = (x - offset) / scale in float64, column by column (StandardScaler). */
+/* In float64, column by column: y = (x - offset) / scale (StandardScaler, RobustScaler,
+ * MaxAbsScaler), or y = x * factor + shift (MinMaxScaler); then y is kept within [low, high]. */
 typedef struct scaler {
     uint32_t feature_count;
     double *offset; /* NULL: 0 everywhere */
     double *scale;  /* NULL: 1 everywhere */
+    double *factor; /* not NULL: factor and shift count, offset and scale do not */
+    double *shift;
+    bool clips;
+    double low, high;
 } scaler;
 
 /* IsolationForest: leaf weight = nodes on the path + c(samples in the leaf) - 1, one target.
@@ -37,6 +42,55 @@ typedef struct boosted_classifier {
     boosted_link link;
     uint32_t class_count;
 } boosted_classifier;
+
+typedef enum tree_link {
+    TREE_AVERAGE,  /* probabilities = sums / divisor */
+    TREE_LOGISTIC, /* one sum: probability of class 1 = sigmoid(slope * sum) */
+    TREE_SOFTMAX   /* one sum per class */
+} tree_link;
+
+/* scikit-learn's tree classifiers. Inputs are rounded to float32, everything after is float64. */
+typedef struct tree_classifier {
+    forest trees; /* FOREST_F64 */
+    tree_link link;
+    double divisor; /* TREE_AVERAGE: the number of trees */
+    double slope;   /* TREE_LOGISTIC: 1, or 2 for the exponential loss */
+    /* The label is the first largest sum, or sum >= 0; else that of the probabilities, p1 > p0. */
+    bool label_from_sums;
+} tree_classifier;
+
+typedef enum linear_link {
+    LINEAR_ONE_VS_REST, /* sigmoid of each sum, divided by their total */
+    LINEAR_SOFTMAX
+} linear_link;
+
+/* LogisticRegression, all in float64: sum = x . coefficients + intercept, added in the order of the
+ * columns. One row with two classes: its sum is that of class 1, label sum > 0, softmax of
+ * (-sum, sum). Else label = the first largest sum. */
+typedef struct linear_classifier {
+    uint32_t feature_count;
+    uint32_t row_count;
+    double *coefficients; /* row by row */
+    double *intercepts;   /* row_count */
+    linear_link link;
+} linear_classifier;
+
+typedef enum classifier_kind {
+    CLASSIFIER_BOOSTED, /* a zero is an absent term, and that is a missing value */
+    CLASSIFIER_TREES,   /* a zero is a zero */
+    CLASSIFIER_LINEAR   /* a zero is a zero, and rows are float64 */
+} classifier_kind;
+
+/* What fills the classifier slot of a bundle. */
+typedef struct text_classifier {
+    classifier_kind kind;
+    uint32_t class_count;
+    union {
+        boosted_classifier boosted;
+        tree_classifier trees;
+        linear_classifier linear;
+    } as;
+} text_classifier;
 
 /* Class names in the order of the classifier's columns. */
 typedef struct class_labels {

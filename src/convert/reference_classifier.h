@@ -1,0 +1,33 @@
+/*
+ * The joblib engine's scikit-learn classifiers: one struct per family, chosen among by
+ * reference_classifier.c. Written apart from extract_sklearn_*.c on purpose, and kept plain.
+ * Nothing here is for other modules; reference.h is their interface.
+ */
+#ifndef ALF_CONVERT_REFERENCE_CLASSIFIER_H
+#define ALF_CONVERT_REFERENCE_CLASSIFIER_H
+
+#include "convert/reference.h"
+
+/* scikit-learn's version as a number (19 for 0.19, 108 for 1.8), 108 where the file says none. */
+int reference_version(const value *object);
+/* "joblib engine: WHAT, but FOUND was found" */
+alf_status reference_wrong(const value *v, const char *what, alf_error *err);
+/* The length of classes_, at least 2; one output only. */
+alf_status reference_class_count(const value *object, size_t *out, alf_error *err);
+/* out = softmax of x: n numbers, float64. The same array is allowed. */
+void reference_softmax(const double *x, size_t n, double *out);
+size_t reference_argmax(const double *x, size_t n);
+
+typedef struct reference_trees reference_trees;
+alf_status reference_trees_new(const value *object, reference_trees **out, alf_error *err);
+alf_status reference_trees_run(reference_trees *r, const reference_row *row, double *probabilities,
+                               uint32_t *label, alf_error *err);
+void reference_trees_free(reference_trees *r);
+
+typedef struct reference_linear reference_linear;
+alf_status reference_linear_new(const value *object, reference_linear **out, alf_error *err);
+alf_status reference_linear_run(const reference_linear *r, const reference_row *row,
+                                double *probabilities, uint32_t *label, alf_error *err);
+void reference_linear_free(reference_linear *r);
+
+#endif
