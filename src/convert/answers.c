@@ -14,9 +14,9 @@ struct answerer {
     uint32_t feature_count; /* of anomaly detectors */
     /* the joblib engine */
     reference_text *vectorizer;
-    reference_boosted *classifier;
+    reference_classifier *classifier;
     reference_row row;
-    float *probabilities; /* one row; of a chain, ROWS rows */
+    float *probabilities; /* of a chain: ROWS rows */
     const value *scaler;
     reference_isolation *forest;
     /* ONNX */
@@ -34,7 +34,7 @@ void answerer_free(answerer *a)
     if (a == NULL)
         return;
     reference_row_fini(&a->row);
-    reference_boosted_free(a->classifier);
+    reference_classifier_free(a->classifier);
     reference_text_free(a->vectorizer);
     reference_isolation_free(a->forest);
     text_chain_session_fini(&a->text);
@@ -65,12 +65,6 @@ static alf_status hand_over(alf_status status, answerer *a, answerer **out)
     return status;
 }
 
-static alf_status make_rows(answerer *a, size_t rows, alf_error *err)
-{
-    a->probabilities = mem_calloc(rows, a->width * sizeof *a->probabilities);
-    return a->probabilities != NULL ? ALF_OK : error_nomem(err, "probabilities");
-}
-
 /* ---- the joblib engine ---- */
 
 static alf_status run_joblib_text(answerer *a, const answer_logs *logs, answers *out,
@@ -79,10 +73,9 @@ static alf_status run_joblib_text(answerer *a, const answer_logs *logs, answers 
     for (size_t i = 0; i < logs->count; i++) {
         uint32_t label;
         TRY(reference_text_run(a->vectorizer, logs->texts[i], &a->row, err));
-        TRY(reference_boosted_run(a->classifier, &a->row, a->probabilities, &label, err));
+        TRY(reference_classifier_run(a->classifier, &a->row, out->numbers + i * a->width, &label,
+                                     err));
         out->labels[i] = (int)label;
-        for (size_t c = 0; c < a->width; c++)
-            out->numbers[i * a->width + c] = (double)a->probabilities[c];
     }
     return ALF_OK;
 }
@@ -91,9 +84,9 @@ static alf_status open_joblib_text(answerer *a, const source *s, alf_error *err)
 {
     a->run = run_joblib_text;
     TRY(reference_text_new(s->vectorizer, &a->vectorizer, err));
-    TRY(reference_boosted_new(s->classifier, &a->classifier, err));
-    a->width = reference_boosted_classes(a->classifier);
-    return make_rows(a, 1, err);
+    TRY(reference_classifier_new(s->classifier, &a->classifier, err));
+    a->width = reference_classifier_classes(a->classifier);
+    return ALF_OK;
 }
 
 alf_status answerer_joblib_text(const source *s, answerer **out, alf_error *err)
@@ -152,7 +145,8 @@ static alf_status open_text_chain(answerer *a, const text_chain *chain, alf_erro
     a->run = run_text_chain;
     a->width = chain->class_count;
     TRY(text_chain_session_init(&a->text, chain, err));
-    return make_rows(a, ROWS, err);
+    a->probabilities = mem_calloc(ROWS, a->width * sizeof *a->probabilities);
+    return a->probabilities != NULL ? ALF_OK : error_nomem(err, "probabilities");
 }
 
 alf_status answerer_text_chain(const text_chain *chain, answerer **out, alf_error *err)

@@ -153,8 +153,8 @@ alf_status ort_api_open(const char *library, ort_api *out, alf_error *err)
         status = bind_library(handle, out, err);
         (void)dlclose(handle); /* counts the handle only: RTLD_NODELETE */
     }
-    if (status != ALF_OK && library != NULL && library[0] != '\0')
-        error_file(err, library);
+    if (status != ALF_OK)
+        error_file(err, library != NULL && library[0] != '\0' ? library : "libonnxruntime.so");
     return status;
 }
 
