@@ -272,7 +272,7 @@ alf_status compliance_parse(alf_span text, const char *name, compliance **out, a
     if (l.gate == NULL)
         return error_nomem(err, "compliance rules");
     arena_init(&l.gate->memory, GATE_MEMORY);
-    arena_init(&l.memory, 4 * GATE_MEMORY);
+    arena_init(&l.memory, (size_t)4 * GATE_MEMORY);
     strmap_init(&l.skip);
     alf_status status = read_text(&l, text);
     if (status == ALF_OK)

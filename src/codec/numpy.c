@@ -198,7 +198,7 @@ static alf_status record_dtype(builder *b, const value *v, const dtype_state *s,
         return error_at(b->err, ALF_E_UNSUPPORTED, v->offset,
                         "a numpy dtype is raw memory without fields, which is not read");
     size_t count = s->names->as.list.count;
-    if (count == 0 || count > MAX_FIELDS || s->fields->as.dict.count > 2 * MAX_FIELDS)
+    if (count == 0 || count > MAX_FIELDS || s->fields->as.dict.count > (size_t)2 * MAX_FIELDS)
         return error_at(b->err, ALF_E_LIMIT, v->offset,
                         "a numpy record has %zu fields; 1 to %d are read", count, MAX_FIELDS);
     void *memory;
