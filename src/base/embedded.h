@@ -6,7 +6,9 @@
 
 #include "ai_log_filter.h"
 
-extern const alf_span embedded_rules;  /* configs/rules.yaml */
-extern const alf_span embedded_parity; /* models/sample/parity.txt: logs that conversions are proved on */
+/* configs/rules.yaml */
+extern const alf_span embedded_rules;
+/* models/sample/parity.txt: the logs that conversions are proved on */
+extern const alf_span embedded_parity;
 
 #endif

@@ -243,8 +243,8 @@ static size_t put_path(const yaml_node *node, char *out, size_t capacity)
         chain[depth++] = node;
     size_t used = 0;
     out[0] = '\0';
-    while (depth-- > 0) {
-        const yaml_node *n = chain[depth];
+    for (; depth > 0; depth--) {
+        const yaml_node *n = chain[depth - 1];
         int wrote = n->parent->kind == YAML_KIND_LIST
                         ? snprintf(out + used, capacity - used, "[%zu]", n->index)
                         : snprintf(out + used, capacity - used, "%s%.*s", used > 0 ? "." : "",

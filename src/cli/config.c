@@ -161,7 +161,7 @@ static bool in_list(const char *list, alf_span word)
 
 static alf_status set_number(config *c, const config_key *key, alf_span text, alf_error *err)
 {
-    char copy[64];
+    char copy[64] = "";
     char *end = copy;
     double number = NAN;
     if (text.size > 0 && text.size < sizeof copy && strchr("+-.0123456789", text.data[0]) != NULL) {

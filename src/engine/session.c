@@ -102,8 +102,7 @@ void engine_session_free(engine_session *s)
     forget(s);
     for (size_t n = 0; s->owned != NULL && n < s->e->node_count; n++) {
         const engine_node *node = &s->e->nodes[n];
-        if (node->own != NO_VALUE && node->op->life != NULL &&
-            node->op->life->session_free != NULL)
+        if (node->own != NO_VALUE && node->op->life != NULL && node->op->life->session_free != NULL)
             node->op->life->session_free(s->owned[node->own].extra);
     }
     mem_free(s->tensors);

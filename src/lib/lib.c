@@ -67,7 +67,7 @@ static alf_status take_options(const alf_options *from, classifier_options *to, 
 }
 
 alf_status alf_classifier_open(const char *model_path, const alf_options *options,
-                                      alf_classifier **out, alf_error *err)
+                               alf_classifier **out, alf_error *err)
 {
     if (out == NULL || model_path == NULL)
         return error_set(err, ALF_E_ARGUMENT, "model_path and out must not be NULL");
@@ -170,8 +170,7 @@ static void put_result(const classifier *c, const verdict *v, alf_result *out)
     }
 }
 
-alf_status alf_batch_classify(alf_batch *batch, const alf_span *logs, size_t count,
-                                     alf_error *err)
+alf_status alf_batch_classify(alf_batch *batch, const alf_span *logs, size_t count, alf_error *err)
 {
     if (batch == NULL || (logs == NULL && count > 0))
         return error_set(err, ALF_E_ARGUMENT, "batch and logs must not be NULL");
