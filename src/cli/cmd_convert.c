@@ -73,6 +73,32 @@ static alf_status read_beside(const char *folder, const char *name, buf *out, al
     return file_exists(path) ? file_read(path, MAX_ONNX_FILE, out, err) : ALF_OK;
 }
 
+/* A file that is there for a component must hold its model: a bundle that quietly lacks the
+ * component would be worse than none. */
+static alf_status check_files(const source *s, bundle_parts parts, alf_error *err)
+{
+    static const struct {
+        const char *path;
+        bool is_anomaly;
+    } files[] = {{"anomaly_detector/model.joblib", true}, {"anomaly_detector.joblib", true},
+                 {"isolation_forest.joblib", true},       {"tfidf_xgboost/model.joblib", false},
+                 {"tfidf_xgboost.joblib", false},         {"xgboost.joblib", false}};
+    for (size_t i = 0; i < s->file_count; i++)
+        for (size_t k = 0; k < sizeof files / sizeof files[0]; k++) {
+            bool wanted = files[k].is_anomaly ? parts.anomaly : parts.text;
+            if (wanted || strcmp(s->paths[i], files[k].path) != 0)
+                continue;
+            error_set(err, ALF_E_FORMAT,
+                      "holds no %s, and neither does any other file; put the model there, or leave "
+                      "this component out with --model %s",
+                      files[k].is_anomaly ? "IsolationForest" : "classifier",
+                      files[k].is_anomaly ? "xgboost" : "anomaly");
+            error_file(err, s->paths[i]);
+            return ALF_E_FORMAT;
+        }
+    return ALF_OK;
+}
+
 /* What to convert: what --model names, else all that is there. */
 static alf_status choose_parts(conversion *c, const args_values *values, bundle_parts *parts,
                                alf_error *err)
@@ -86,9 +112,9 @@ static alf_status choose_parts(conversion *c, const args_values *values, bundle_
         parts->anomaly = c->from.isolation != NULL || c->anomaly_onnx.size > 0;
         parts->text = c->from.classifier != NULL || c->classifier_onnx.size > 0;
         if (parts->anomaly || parts->text)
-            return ALF_OK;
+            return check_files(&c->from, *parts, err);
         return error_set(err, ALF_E_NOT_FOUND,
-                         "no IsolationForest and no XGBClassifier in the joblib files of %.200s",
+                         "no IsolationForest and no classifier in the joblib files of %.200s",
                          c->input);
     }
     parts->anomaly = strcmp(model, "anomaly") == 0;

@@ -29,6 +29,28 @@ static alf_status check_input(const engine *e, onnx_type type, const char *what,
         return error_set(err, ALF_E_UNSUPPORTED, "%s: input \"%.*s\" is %s, expected %s", what,
                          span_width(input->name), input->name.data, onnx_type_name(input->type),
                          onnx_type_name(type));
+    if (input->has_shape && input->rank > 0 && input->dims[0] >= 0)
+        return error_set(err, ALF_E_UNSUPPORTED,
+                         "%s: input \"%.*s\" takes exactly %" PRId64
+                         " rows; a file that takes any number of rows was expected",
+                         what, span_width(input->name), input->name.data, input->dims[0]);
+    return ALF_OK;
+}
+
+/* Where the file says how many columns it takes, they must be that many. */
+static alf_status check_columns(const engine *e, uint32_t columns, const char *what, alf_error *err)
+{
+    const onnx_value_info *input = engine_input(e, 0);
+    if (!input->has_shape)
+        return ALF_OK;
+    if (input->rank != 2)
+        return error_set(err, ALF_E_FORMAT,
+                         "%s: input \"%.*s\" has %" PRIu32 " dimensions, expected 2", what,
+                         span_width(input->name), input->name.data, input->rank);
+    if (input->dims[1] >= 0 && input->dims[1] != (int64_t)columns)
+        return error_set(err, ALF_E_FORMAT,
+                         "%s: input \"%.*s\" takes %" PRId64 " columns, expected %" PRIu32, what,
+                         span_width(input->name), input->name.data, input->dims[1], columns);
     return ALF_OK;
 }
 
@@ -94,12 +116,21 @@ static alf_status wrong_width(int64_t columns, uint32_t terms, alf_error *err)
                      classifier_name, columns, terms);
 }
 
+/* n texts as the vectorizer takes them: a list, or one column. The engine does not write to its
+ * inputs; tensor has one data pointer for both uses. */
+static tensor text_rows(const text_chain *c, const alf_span *texts, size_t n)
+{
+    const onnx_value_info *input = engine_input(c->vectorizer, 0);
+    uint32_t rank = input->has_shape && input->rank == 2 ? 2 : 1;
+    return (tensor){ONNX_STRING, rank, {(int64_t)n, 1}, (void *)(uintptr_t)texts};
+}
+
 /* What the vectorizer and the classifier say about their widths, by running one row. */
 static alf_status probe_widths(text_chain *c, engine_session *vectorizer,
                                engine_session *classifier, alf_error *err)
 {
     alf_span empty = SPAN_LITERAL("");
-    tensor text = {ONNX_STRING, 1, {1}, &empty};
+    tensor text = text_rows(c, &empty, 1);
     tensor outputs[8];
     TRY(run_once(vectorizer, engine_output_count(c->vectorizer), &text, outputs, vectorizer_name,
                  err));
@@ -231,8 +262,7 @@ static alf_status run_text_chunk(text_chain_session *s, const alf_span *texts, s
 {
     const text_chain *c = s->chain;
     tensor outputs[8];
-    /* The engine does not write to its inputs; tensor has one data pointer for both uses. */
-    tensor text = {ONNX_STRING, 1, {(int64_t)n}, (void *)(uintptr_t)texts};
+    tensor text = text_rows(c, texts, n);
     TRY(engine_run(s->vectorizer, &text, outputs, err));
     if (outputs[0].rank != 2 ||
         !is_rows_by(&outputs[0], c->is_wide ? ONNX_DOUBLE : ONNX_FLOAT, n, c->term_count))
@@ -272,8 +302,12 @@ static const char forest_name[] = "anomaly_detector";
 
 static alf_status check_forest(anomaly_chain *c, alf_error *err)
 {
-    TRY(check_input(c->scaler, ONNX_DOUBLE, scaler_name, err));
+    c->is_narrow =
+        engine_input_count(c->scaler) == 1 && engine_input(c->scaler, 0)->type == ONNX_FLOAT;
+    TRY(check_input(c->scaler, c->is_narrow ? ONNX_FLOAT : ONNX_DOUBLE, scaler_name, err));
+    TRY(check_columns(c->scaler, c->feature_count, scaler_name, err));
     TRY(check_input(c->forest, ONNX_FLOAT, forest_name, err));
+    TRY(check_columns(c->forest, c->feature_count, forest_name, err));
     TRY(want_output(c->forest, "label", forest_name, &c->label_output, err));
     TRY(want_output(c->forest, "scores", forest_name, &c->decision_output, err));
     c->score_output = find_output(c->forest, "score_samples");
@@ -319,7 +353,9 @@ alf_status anomaly_chain_session_init(anomaly_chain_session *s, const anomaly_ch
     *s = (anomaly_chain_session){.chain = c};
     s->scaler = engine_session_new(c->scaler);
     s->forest = engine_session_new(c->forest);
-    if (s->scaler == NULL || s->forest == NULL) {
+    if (c->is_narrow)
+        s->narrow = mem_calloc((size_t)LARGEST_CHUNK * c->feature_count, sizeof *s->narrow);
+    if (s->scaler == NULL || s->forest == NULL || (s->narrow == NULL && c->is_narrow)) {
         anomaly_chain_session_fini(s);
         return error_nomem(err, "a session");
     }
@@ -330,7 +366,22 @@ void anomaly_chain_session_fini(anomaly_chain_session *s)
 {
     engine_session_free(s->scaler);
     engine_session_free(s->forest);
+    mem_free(s->narrow);
     *s = (anomaly_chain_session){0};
+}
+
+/* The features as the scaler takes them. */
+static tensor feature_rows(const anomaly_chain_session *s, const double *features, size_t n)
+{
+    const anomaly_chain *c = s->chain;
+    tensor rows = {ONNX_DOUBLE, 2, {(int64_t)n, c->feature_count}, (void *)(uintptr_t)features};
+    if (!c->is_narrow)
+        return rows;
+    for (size_t i = 0; i < n * c->feature_count; i++)
+        s->narrow[i] = (float)features[i];
+    rows.type = ONNX_FLOAT;
+    rows.data = s->narrow;
+    return rows;
 }
 
 /* n numbers, from a float or double tensor of n elements. */
@@ -351,7 +402,7 @@ static alf_status run_anomaly_chunk(anomaly_chain_session *s, const double *feat
 {
     const anomaly_chain *c = s->chain;
     tensor outputs[8];
-    tensor rows = {ONNX_DOUBLE, 2, {(int64_t)n, c->feature_count}, (void *)(uintptr_t)features};
+    tensor rows = feature_rows(s, features, n);
     TRY(engine_run(s->scaler, &rows, outputs, err));
     if (!is_rows_by(&outputs[0], ONNX_FLOAT, n, c->feature_count))
         return wrong_output(&outputs[0], scaler_name, err);

@@ -47,10 +47,11 @@ alf_status text_chain_run(text_chain_session *s, const alf_span *texts, size_t n
 /* ---- anomaly ---- */
 
 typedef struct anomaly_chain {
-    engine *scaler; /* double[N,F] -> float[N,F] */
+    engine *scaler; /* double[N,F] -> float[N,F]; other tools' files: float[N,F] */
     engine *forest; /* float[N,F] -> label, scores (decision), score_samples when it is there */
     size_t label_output, decision_output, score_output;
     bool has_score;
+    bool is_narrow; /* the scaler takes float */
     uint32_t feature_count;
 } anomaly_chain;
 
@@ -61,6 +62,7 @@ void anomaly_chain_fini(anomaly_chain *c);
 typedef struct anomaly_chain_session {
     const anomaly_chain *chain;
     engine_session *scaler, *forest;
+    float *narrow; /* features rounded to float, when the scaler wants them so */
 } anomaly_chain_session;
 
 alf_status anomaly_chain_session_init(anomaly_chain_session *s, const anomaly_chain *c,
