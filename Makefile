@@ -5,10 +5,10 @@ PREFIX ?= /usr/local
 RELEASE := build/release
 SAMPLE_BUNDLE := build/sample
 
-.PHONY: help deps build run check lint fuzz-build install clean peers sample
+.PHONY: help deps build run check check-arm64 lint fuzz-build install clean peers sample
 
 help: ## this list
-	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## /\t/' | expand -t 14
+	@grep -hE '^[a-z0-9-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## /\t/' | expand -t 14
 
 deps:
 	@bash scripts/install-deps.sh build
@@ -35,6 +35,13 @@ fuzz-build: ## the fuzz targets (libFuzzer) in build/fuzz/tests
 	@bash scripts/install-deps.sh build check fuzz
 	@cmake --preset fuzz
 	@cmake --build build/fuzz -j $(JOBS) -- --no-print-directory
+
+check-arm64: ## cross-compile for arm64 and run the tests under QEMU
+	@[ "$$(dpkg --print-foreign-architectures | grep -x arm64)" ] || dpkg --add-architecture arm64 || sudo dpkg --add-architecture arm64
+	@bash scripts/install-deps.sh build check arm64
+	@cmake --preset arm64
+	@cmake --build build/arm64 -j $(JOBS) -- --no-print-directory
+	@ctest --preset arm64 -j $(JOBS) -LE "cli|integration"
 
 peers: build ## compare with ONNX Runtime and the golden answers (needs a Python package index)
 	@bash scripts/install-deps.sh check peers

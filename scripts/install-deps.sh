@@ -12,11 +12,17 @@ packages_of() {
     check) echo libcmocka-dev jq ;;
     lint) echo clang clang-tidy clang-format cppcheck shellcheck mandoc git ;;
     fuzz) echo clang libclang-rt-14-dev ;;
+    arm64)
+        # Needs `dpkg --add-architecture arm64`, which `make check-arm64` does.
+        echo gcc-aarch64-linux-gnu libc6-dev-arm64-cross qemu-user
+        printf '%s:arm64 ' libpcre2-dev libutf8proc-dev libyaml-dev libjansson-dev zlib1g-dev \
+            libbz2-dev liblzma-dev liblz4-dev libssl-dev libcmocka-dev
+        ;;
     peers) echo python3 python3-venv python3-pip ;;
     sample) echo python3-sklearn python3-xgboost python3-joblib ;;
     conformance) echo libonnx-testdata ;;
     *)
-        echo "install-deps: unknown group '$1' (build, check, lint, fuzz, peers, sample, conformance)" >&2
+        echo "install-deps: unknown group '$1' (build, check, lint, fuzz, peers, arm64, sample, conformance)" >&2
         exit 2
         ;;
     esac
