@@ -18,7 +18,7 @@ expect() {
     "$program" "$@" >"$work/out" 2>"$work/err" </dev/null
     local got=$?
     [ "$got" -eq "$code" ] || fail "$* ended with $got, expected $code: $(head -c 500 "$work/err")"
-    cat "$work/out" "$work/err" | grep -qE -- "$pattern" ||
+    grep -qE -- "$pattern" "$work/out" "$work/err" ||
         fail "$*: nothing matches '$pattern' in: $(cat "$work/out" "$work/err" | head -c 500)"
 }
 
