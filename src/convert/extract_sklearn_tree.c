@@ -129,11 +129,12 @@ void sklearn_trees_add(sklearn_trees *r, double weight, uint32_t target)
 
 /* ---- all trees ---- */
 
-static alf_status too_many(const sklearn_trees *r, const char *what)
+static alf_status too_many(const sklearn_trees *r)
 {
     char name[96];
-    return error_at(r->err, ALF_E_LIMIT, r->owner->offset, "%s has more than %d %s",
-                    value_describe(r->owner, name, sizeof name), INT32_MAX, what);
+    return error_at(r->err, ALF_E_LIMIT, r->owner->offset,
+                    "%s has more nodes than the memory limit allows",
+                    value_describe(r->owner, name, sizeof name));
 }
 
 /* One tree, or item t of a list. */
@@ -153,12 +154,12 @@ static alf_status count_trees(sklearn_trees *r, const value *list, const value *
         r->tree = t;
         TRY(open_tree(r, tree_of(list, single, t)));
         nodes += r->nodes->count;
-        if (nodes > INT32_MAX)
-            return too_many(r, "nodes");
+        if (nodes > INT32_MAX || arena_over_limit(r->a, nodes, sizeof *r->f->nodes))
+            return too_many(r);
         for (uint64_t i = 0; i < r->nodes->count; i++)
             TRY(read_node(r, i, 0));
         if (r->counted > INT32_MAX)
-            return too_many(r, "leaf values");
+            return too_many(r);
     }
     void *p;
     TRY(sklearn_allocate(r->a, count, sizeof *r->f->roots, "trees", &p, r->err));

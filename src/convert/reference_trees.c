@@ -14,6 +14,8 @@
 #include <math.h>
 #include <string.h>
 
+enum { MAX_FEATURES = 1 << 24 };
+
 typedef struct wood {
     const value_array *nodes, *values;
     const dtype_field *left, *right, *feature, *threshold;
@@ -148,7 +150,7 @@ static alf_status open_all(reference_trees *r, const value *object, alf_error *e
     TRY(reference_class_count(object, &r->classes, err));
     r->sums = !r->is_gradient ? 1 : r->classes == 2 ? 1 : r->classes;
     n = n != NULL ? n : value_attribute(object, "n_features_");
-    if (!value_to_int64(n, &features) || features < 1 || features > INT32_MAX)
+    if (!value_to_int64(n, &features) || features < 1 || features > MAX_FEATURES)
         return reference_wrong(n, "a fitted classifier must say how many features it has", err);
     r->features = (size_t)features;
     r->start = mem_calloc(r->classes, sizeof *r->start);
