@@ -334,23 +334,34 @@ static void take_anomaly(classifier_session *s, size_t k)
         (anomaly_result){true, s->anomaly_labels[k], s->scores[k], s->decisions[k]};
 }
 
-static void run_anomaly(classifier_session *s)
+/* Runs the anomaly chain on rows [k, k + n). */
+static alf_status run_anomaly_rows(classifier_session *s, size_t k, size_t n)
 {
     alf_error err;
+    return anomaly_chain_run(&s->anomaly, s->features + k * LOG_FEATURES, n, s->scores + k,
+                             s->decisions + k, s->anomaly_labels + k, &err);
+}
+
+/* As for the text model: when a batch fails, each row is tried alone. */
+static void run_anomaly(classifier_session *s)
+{
     classifier *c = s->shared;
     if (!breaker_allow(&c->breakers[COMPONENT_ANOMALY], clock_now())) {
         fail_rows(s, "anomaly_detector_circuit_open");
         return;
     }
-    bool done = anomaly_chain_run(&s->anomaly, s->features, s->rows, s->scores, s->decisions,
-                                  s->anomaly_labels, &err) == ALF_OK;
-    settle(c, COMPONENT_ANOMALY, done, done ? 0 : s->rows);
-    if (!done) {
-        fail_rows(s, "anomaly_detector_error");
-        return;
+    bool together = run_anomaly_rows(s, 0, s->rows) == ALF_OK;
+    size_t failures = 0;
+    for (size_t k = 0; k < s->rows; k++) {
+        if (together || run_anomaly_rows(s, k, 1) == ALF_OK) {
+            take_anomaly(s, k);
+            continue;
+        }
+        if (s->failed[s->row[k]] == NULL)
+            s->failed[s->row[k]] = "anomaly_detector_error";
+        failures++;
     }
-    for (size_t k = 0; k < s->rows; k++)
-        take_anomaly(s, k);
+    settle(c, COMPONENT_ANOMALY, failures == 0, failures);
 }
 
 static void decide(classifier_session *s, size_t i, verdict *out)
