@@ -15,7 +15,7 @@ folder=$(mktemp -d)
 trap 'rm -rf "$folder"' EXIT
 
 export ALF_EMIT_DIR="$folder"
-for test in test_emit_forest test_emit_text test_emit_xgboost; do
+for test in test_emit_forest test_emit_text test_emit_xgboost test_classifiers; do
     "$build/tests/$test" >/dev/null
 done
 "$python" "$here/check_onnx.py" "$folder"

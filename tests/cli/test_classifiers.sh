@@ -1,0 +1,53 @@
+#!/usr/bin/env bash
+# Bundles whose classifier is one of scikit-learn's: converted with a proof without mismatches, and
+# classified as scikit-learn itself answered (fixtures/classifiers, written by
+# scripts/fixtures/make_classifier_bundles.py).
+source "$(dirname "$0")/lib.bash"
+fixtures=$source_dir/tests/cli/fixtures/classifiers
+
+# answers NAME: every label as expected, every probability within 1e-7.
+answers() {
+    local name=$1
+    jq -c '{message}' "$fixtures/$name/answers.ndjson" >"$work/$name.ndjson"
+    "$program" classify --model "$work/$name" --components --quiet "$work/$name.ndjson" >"$work/$name.out" 2>"$work/err" ||
+        fail "classify with $name: $(head -c 300 "$work/err")"
+    jq -c '.components.tfidf_xgboost' "$work/$name.out" >"$work/$name.found"
+    local rows wrong
+    rows=$(wc -l <"$fixtures/$name/answers.ndjson")
+    [ "$(wc -l <"$work/$name.found")" -eq "$rows" ] || fail "$name: not one answer per log"
+    [ "$rows" -ge 20 ] || fail "$name: only $rows answers to compare with"
+    wrong=$(jq -n --slurpfile want "$fixtures/$name/answers.ndjson" --slurpfile got "$work/$name.found" '
+        [range($want | length) | . as $i | select($want[$i].label != $got[$i].label or
+         any($want[$i].probabilities | to_entries[];
+             (.value - $got[$i].probabilities[.key]) as $d | $d > 1e-7 or $d < -1e-7))] | length')
+    [ "$wrong" = 0 ] || fail "$name: $wrong of $rows answers differ from scikit-learn's"
+}
+
+for name in forest logistic gradient trees; do
+    expect 0 'tfidf_xgboost +0 labels differ' convert --input "$fixtures/$name" --output "$work/$name"
+    jq -e '.proof.tfidf_xgboost.label_mismatches == 0 and .proof.tfidf_xgboost.max_probability_difference < 1e-7 and
+           .absent_terms == "zero" and .class_labels == ["critical", "noise", "routine", "suspicious"]' \
+        "$work/$name/manifest.json" >/dev/null || fail "manifest of $name: $(cat "$work/$name/manifest.json")"
+    expect 0 'ready' validate "$work/$name"
+    answers "$name"
+done
+jq -e '.proof.anomaly_detector.label_mismatches == 0' "$work/trees/manifest.json" >/dev/null ||
+    fail "no proof of the anomaly detector behind a MinMaxScaler"
+
+# Without the manifest's word on absent terms the answers must change: it is what makes them right.
+cp -r "$work/forest" "$work/wrong"
+sed 's/"absent_terms": "zero"/"absent_terms": "missing"/' "$work/forest/manifest.json" >"$work/wrong/manifest.json"
+"$program" classify --model "$work/wrong" --components --quiet "$work/forest.ndjson" >"$work/wrong.out" 2>"$work/err"
+jq -c '.components.tfidf_xgboost' "$work/wrong.out" | cmp -s - "$work/forest.found" &&
+    fail "absent_terms in the manifest has no effect"
+
+# What does not fit the slot is refused by its name.
+mkdir -p "$work/svc/tfidf_xgboost"
+cp "$fixtures/forest/tfidf_xgboost/model.joblib" "$work/svc/tfidf_vectorizer.joblib"
+cp "$source_dir/tests/unit/convert/fixtures/classifiers/sk18-refuse-svc.joblib" "$work/svc/tfidf_xgboost/model.joblib"
+expect 3 'LinearSVC is not supported as a classifier; supported are .*LogisticRegression' \
+    convert --input "$work/svc" --output "$work/no"
+cp "$source_dir/tests/unit/convert/fixtures/classifiers/sk18-refuse-pipeline.joblib" "$work/svc/tfidf_xgboost/model.joblib"
+expect 3 'Pipeline whose first step is' convert --input "$work/svc" --output "$work/no"
+[ -e "$work/no" ] && fail "a refused model left a bundle"
+finish
