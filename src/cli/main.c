@@ -2,6 +2,7 @@
 #include "cli/commands.h"
 
 #include "base/span.h"
+#include "cli/config.h"
 
 #include <signal.h>
 #include <stdio.h>
@@ -36,14 +37,23 @@ static void usage(FILE *to)
     (void)fprintf(to, "\nai-log-filter COMMAND --help tells more.\n");
 }
 
+static void write_manual(const args_command *none, buf *out)
+{
+    (void)none;
+    args_manual(commands, COMMAND_COUNT, out);
+}
+
+static void write_configuration(const args_command *none, buf *out)
+{
+    (void)none;
+    config_document(out);
+}
+
 static int print_text(void (*make)(const args_command *, buf *), const args_command *command)
 {
     buf text;
     buf_init(&text);
-    if (command != NULL)
-        make(command, &text);
-    else
-        args_manual(commands, COMMAND_COUNT, &text);
+    make(command, &text);
     bool done = !text.failed && command_print(buf_span(&text));
     buf_fini(&text);
     return done ? EXIT_DONE : EXIT_SYSTEM;
@@ -70,7 +80,9 @@ int main(int argc, char **argv)
         if (strcmp(name, commands[i]->name) == 0)
             return run_command(commands[i], argc - 2, argv + 2);
     if (strcmp(name, "--manual") == 0)
-        return print_text(NULL, NULL);
+        return print_text(write_manual, NULL);
+    if (strcmp(name, "--configuration") == 0)
+        return print_text(write_configuration, NULL);
     if (strcmp(name, "--help") == 0 || strcmp(name, "-h") == 0 || strcmp(name, "help") == 0) {
         usage(stdout);
         return EXIT_DONE;
