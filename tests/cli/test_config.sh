@@ -1,4 +1,5 @@
 #!/usr/bin/env bash
+# shellcheck disable=SC2016 # ${NAME} is for the program
 # Configuration: every key and its type, what is unknown, the environment, and the page that
 # describes it.
 source "$(dirname "$0")/lib.bash"
