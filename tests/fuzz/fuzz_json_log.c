@@ -31,8 +31,9 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     bool theirs = json_is_object(value);
     if (json_scan_object(text))
         stream_require(theirs || may_differ(&error));
-    else
-        stream_require(!theirs || depth_of(text) > JSON_SCAN_DEPTH);
+    else /* jansson swallows a NUL byte behind a number, which is no JSON */
+        stream_require(!theirs || depth_of(text) > JSON_SCAN_DEPTH ||
+                       memchr(text.data, '\0', text.size) != NULL);
     json_decref(value);
     stream_check(text, LOG_INPUT_NDJSON, 0);
     stream_check(text, LOG_INPUT_AUTO, 100);
