@@ -6,6 +6,7 @@
 #include "convert/extract.h"
 #include "convert/extract_sklearn.h"
 #include "convert/extract_sklearn_families.h"
+#include "convert/support.h"
 
 #include <inttypes.h>
 #include <stdio.h>
@@ -22,19 +23,59 @@ static alf_status extract_xgboost(const value *object, arena *a, text_classifier
 typedef struct family {
     const char *module, *name;
     alf_status (*extract)(const value *object, arena *a, text_classifier *out, alf_error *err);
+    support_row support;
 } family;
 
+#define XGBOOST_OPTIONS                                                                            \
+    "objectives binary:logistic, binary:logitraw, multi:softprob, multi:softmax; gbtree and "      \
+    "dart; "                                                                                       \
+    "early stopping; num_parallel_tree"
+#define XGBOOST_REFUSED "gblinear, other objectives, categorical splits, multi-output trees"
+#define VOTES           "any; class_weight and sample weights are in the leaves"
+
 static const family families[] = {
-    {"xgboost", "XGBClassifier", extract_xgboost},
-    {"xgboost", "XGBRFClassifier", extract_xgboost},
-    {"xgboost", "Booster", extract_xgboost},
-    {"sklearn.ensemble", "RandomForestClassifier", extract_random_forest},
-    {"sklearn.ensemble", "ExtraTreesClassifier", extract_random_forest},
-    {"sklearn.ensemble", "GradientBoostingClassifier", extract_gradient_boosting},
-    {"sklearn.tree", "DecisionTreeClassifier", extract_single_tree},
-    {"sklearn.tree", "ExtraTreeClassifier", extract_single_tree},
-    {"sklearn.linear_model", "LogisticRegression", extract_logistic_regression},
-    {"sklearn.linear_model", "LogisticRegressionCV", extract_logistic_regression},
+    {"xgboost",
+     "XGBClassifier",
+     extract_xgboost,
+     {"0.90 to 3.1", XGBOOST_OPTIONS, XGBOOST_REFUSED}},
+    {"xgboost",
+     "XGBRFClassifier",
+     extract_xgboost,
+     {"0.90 to 3.1", XGBOOST_OPTIONS, XGBOOST_REFUSED}},
+    {"xgboost", "Booster", extract_xgboost, {"0.90 to 3.1", XGBOOST_OPTIONS, XGBOOST_REFUSED}},
+    {"sklearn.ensemble",
+     "RandomForestClassifier",
+     extract_random_forest,
+     {"0.19 to 1.8", VOTES, "several outputs"}},
+    {"sklearn.ensemble",
+     "ExtraTreesClassifier",
+     extract_random_forest,
+     {"0.19 to 1.8", VOTES, "several outputs"}},
+    {"sklearn.ensemble",
+     "GradientBoostingClassifier",
+     extract_gradient_boosting,
+     {"0.19 to 1.8",
+      "loss log_loss (deviance) and exponential; init None and 'zero'; early stopping; subsample",
+      "other estimators as init"}},
+    {"sklearn.tree",
+     "DecisionTreeClassifier",
+     extract_single_tree,
+     {"0.19 to 1.8", VOTES, "several outputs"}},
+    {"sklearn.tree",
+     "ExtraTreeClassifier",
+     extract_single_tree,
+     {"0.19 to 1.8", VOTES, "several outputs"}},
+    {"sklearn.linear_model",
+     "LogisticRegression",
+     extract_logistic_regression,
+     {"0.19 to 1.8",
+      "every solver; multi_class ovr, multinomial, auto; fit_intercept; one-vs-rest or softmax as "
+      "the version has it",
+      "float32 or sparse coef_"}},
+    {"sklearn.linear_model",
+     "LogisticRegressionCV",
+     extract_logistic_regression,
+     {"0.19 to 1.8", "as LogisticRegression", "float32 or sparse coef_"}},
 };
 
 enum { FAMILIES = sizeof families / sizeof families[0] };
@@ -45,6 +86,15 @@ static const family *find_family(const value *object)
         if (value_is_a(object, families[i].module, families[i].name))
             return &families[i];
     return NULL;
+}
+
+bool extract_classifier_support(size_t i, const char **name, const support_row **row)
+{
+    if (i >= FAMILIES)
+        return false;
+    *name = families[i].name;
+    *row = &families[i].support;
+    return true;
 }
 
 static alf_status unsupported(const value *object, alf_error *err)

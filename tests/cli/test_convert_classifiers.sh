@@ -50,4 +50,9 @@ expect 3 'LinearSVC is not supported as a classifier; supported are .*LogisticRe
 cp "$source_dir/tests/unit/convert/fixtures/classifiers/sk18-refuse-pipeline.joblib" "$work/svc/tfidf_xgboost/model.joblib"
 expect 3 'Pipeline whose first step is' convert --input "$work/svc" --output "$work/no"
 [ -e "$work/no" ] && fail "a refused model left a bundle"
+
+# docs/support.md holds the program's own tables.
+"$program" version --support >"$work/support" || fail "version --support"
+sed -n '/^## Estimators/,/^## Where/p' "$source_dir/docs/support.md" | sed '$d' | sed '$d' | cmp -s - "$work/support" ||
+    fail "docs/support.md is not what version --support prints"
 finish

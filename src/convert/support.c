@@ -1,0 +1,66 @@
+/* The table of supported estimators. That of classifiers is the one conversion itself goes by. */
+#include "convert/support.h"
+
+typedef struct named_row {
+    const char *name;
+    support_row row;
+} named_row;
+
+static const named_row scalers[] = {
+    {"StandardScaler", {"0.19 to 1.8", "with_mean, with_std", "-"}},
+    {"RobustScaler", {"0.19 to 1.8", "with_centering, with_scaling", "-"}},
+    {"MinMaxScaler", {"0.19 to 1.8", "feature_range, clip", "-"}},
+    {"MaxAbsScaler", {"0.19 to 1.8", "clip", "-"}},
+};
+
+static const named_row detectors[] = {
+    {"IsolationForest",
+     {"0.19 to 1.8", "any, behaviour='old' and contamination included", "max_samples=1"}},
+};
+
+static const named_row vectorizers[] = {
+    {"TfidfVectorizer, CountVectorizer, and a Pipeline of CountVectorizer and TfidfTransformer",
+     {"0.19 to 1.8",
+      "analyzer word and char, ngram_range, stop_words, token_pattern of one character set, "
+      "lowercase, binary, sublinear_tf, use_idf, smooth_idf, norm l1, l2 and None, dtype float64 "
+      "and float32",
+      "strip_accents, analyzer char_wb, functions as analyzer, tokenizer or preprocessor"}},
+};
+
+static const named_row labels[] = {
+    {"LabelEncoder", {"0.19 to 1.8", "names and whole numbers", "other kinds of labels"}},
+};
+
+static void begin(buf *out, const char *title)
+{
+    buf_printf(out, "\n### %s\n\n| class | versions | options | refused |\n|---|---|---|---|\n",
+               title);
+}
+
+static void put(buf *out, const char *name, const support_row *row)
+{
+    buf_printf(out, "| %s | %s | %s | %s |\n", name, row->versions, row->options, row->refused);
+}
+
+static void put_all(buf *out, const char *title, const named_row *rows, size_t count)
+{
+    begin(out, title);
+    for (size_t i = 0; i < count; i++)
+        put(out, rows[i].name, &rows[i].row);
+}
+
+#define PUT_ALL(out, title, rows) put_all(out, title, rows, sizeof(rows) / sizeof((rows)[0]))
+
+void support_write(buf *out)
+{
+    const char *name;
+    const support_row *row;
+    buf_append_string(out, "## Estimators\n");
+    begin(out, "Classifiers");
+    for (size_t i = 0; extract_classifier_support(i, &name, &row); i++)
+        put(out, name, row);
+    PUT_ALL(out, "Vectorizers", vectorizers);
+    PUT_ALL(out, "Anomaly detectors", detectors);
+    PUT_ALL(out, "Scalers before the anomaly detector", scalers);
+    PUT_ALL(out, "Labels", labels);
+}
