@@ -14,7 +14,7 @@ deps:
 	@bash scripts/install-deps.sh build
 
 build: deps ## build/release/ai-log-filter
-	@cmake --preset release >build-configure.log 2>&1 || { cat build-configure.log; rm -f build-configure.log; exit 1; }
+	@cmake --preset release -DBUILD_TESTING=OFF >build-configure.log 2>&1 || { cat build-configure.log; rm -f build-configure.log; exit 1; }
 	@rm -f build-configure.log
 	@cmake --build $(RELEASE) -j $(JOBS) -- --no-print-directory
 
