@@ -35,11 +35,19 @@ jq -e '.proof.anomaly_detector.label_mismatches == 0' "$work/trees/manifest.json
     fail "no proof of the anomaly detector behind a MinMaxScaler"
 
 # Without the manifest's word on absent terms the answers must change: it is what makes them right.
+# A manifest that does not say means missing.
 cp -r "$work/forest" "$work/wrong"
-sed 's/"absent_terms": "zero"/"absent_terms": "missing"/' "$work/forest/manifest.json" >"$work/wrong/manifest.json"
-"$program" classify --model "$work/wrong" --components --quiet "$work/forest.ndjson" >"$work/wrong.out" 2>"$work/err"
-jq -c '.components.tfidf_xgboost' "$work/wrong.out" | cmp -s - "$work/forest.found" &&
-    fail "absent_terms in the manifest has no effect"
+for edit in '.absent_terms = "missing"' 'del(.absent_terms)'; do
+    jq "$edit" "$work/forest/manifest.json" >"$work/wrong/manifest.json"
+    "$program" classify --model "$work/wrong" --components --quiet "$work/forest.ndjson" >"$work/wrong.out" 2>"$work/err" ||
+        fail "classify after $edit: $(head -c 300 "$work/err")"
+    jq -c '.components.tfidf_xgboost' "$work/wrong.out" | cmp -s - "$work/forest.found" &&
+        fail "absent_terms in the manifest has no effect: $edit"
+done
+for edit in '.absent_terms = "perhaps"' '.absent_terms = 0'; do
+    jq "$edit" "$work/forest/manifest.json" >"$work/wrong/manifest.json"
+    expect 3 'absent_terms.*expected zero or missing' classify --model "$work/wrong" "$work/forest.ndjson"
+done
 
 # What does not fit the slot is refused by its name.
 mkdir -p "$work/svc/tfidf_xgboost"
