@@ -8,7 +8,12 @@
 #include <math.h>
 #include <string.h>
 
-enum { LARGEST_CHUNK = 256, CHUNK_BYTES = 4 << 20, MAX_COLUMNS = 1 << 22 };
+enum {
+    LARGEST_CHUNK = 256,
+    CHUNK_BYTES = 4 << 20,
+    PADDED_BYTES = 1 << 20, /* rows of a chunk times its longest text */
+    MAX_COLUMNS = 1 << 22
+};
 
 /* The output of that name, else the only one of a fitting type; SIZE_MAX when there is none. */
 static size_t find_output(const engine *e, const char *name)
@@ -284,13 +289,30 @@ static alf_status run_text_chunk(text_chain_session *s, const alf_span *texts, s
     return ALF_OK;
 }
 
+/* How many of the first texts go together: the graph pads each row to the longest text, so one long
+ * text must not be multiplied by its neighbours. */
+static size_t rows_together(const text_chain_session *s, const alf_span *texts, size_t n)
+{
+    size_t rows = 0;
+    size_t longest = 0;
+    while (rows < n && rows < s->chunk) {
+        size_t size = texts[rows].size > longest ? texts[rows].size : longest;
+        if (rows > 0 && size > PADDED_BYTES / (rows + 1))
+            break;
+        longest = size;
+        rows++;
+    }
+    return rows;
+}
+
 alf_status text_chain_run(text_chain_session *s, const alf_span *texts, size_t n,
                           float *probabilities, uint32_t *labels, uint32_t *terms, alf_error *err)
 {
-    for (size_t done = 0; done < n; done += s->chunk) {
-        size_t rows = n - done < s->chunk ? n - done : s->chunk;
+    for (size_t done = 0; done < n;) {
+        size_t rows = rows_together(s, texts + done, n - done);
         TRY(run_text_chunk(s, texts + done, rows, probabilities + done * s->chain->class_count,
                            labels + done, terms != NULL ? terms + done : NULL, err));
+        done += rows;
     }
     return ALF_OK;
 }
