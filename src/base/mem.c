@@ -4,7 +4,6 @@
 #include <stdatomic.h>
 #include <stdbool.h>
 #include <stdlib.h>
-#include <string.h>
 
 static atomic_uint_fast64_t made;
 static atomic_uint_fast64_t fail_from; /* 0: never */
@@ -42,19 +41,6 @@ void *mem_realloc(void *old, size_t count, size_t size)
     if (must_fail() || __builtin_mul_overflow(count, size, &bytes))
         return NULL;
     return realloc(old, bytes != 0 ? bytes : 1);
-}
-
-char *mem_strndup(const char *text, size_t size)
-{
-    if (size == SIZE_MAX)
-        return NULL;
-    char *copy = mem_alloc(size + 1);
-    if (copy == NULL)
-        return NULL;
-    if (size > 0)
-        memcpy(copy, text, size);
-    copy[size] = '\0';
-    return copy;
 }
 
 void mem_free(void *pointer)

@@ -11,9 +11,8 @@
 void *mem_alloc(size_t size);                /* uninitialised; size 0 gives a pointer */
 void *mem_calloc(size_t count, size_t size); /* zeroed */
 void *mem_realloc(void *old, size_t count,
-                  size_t size);                   /* count * size bytes; old stays on failure */
-char *mem_strndup(const char *text, size_t size); /* NUL-terminated copy */
-void mem_free(void *pointer);                     /* NULL allowed */
+                  size_t size); /* count * size bytes; old stays on failure */
+void mem_free(void *pointer);   /* NULL allowed */
 
 /* Tests only, process-wide: the n-th allocation from now on fails, and all after it
  * (0 = never fail). Returns how many allocations were made since the last call. */

@@ -130,7 +130,8 @@ void classifier_free(classifier *c)
     mem_free(c);
 }
 
-bool classifier_has(const classifier *c, int component)
+/* Whether the component is part of this classifier. */
+static bool has_component(const classifier *c, int component)
 {
     switch (component) {
     case COMPONENT_RULES:
@@ -150,7 +151,7 @@ void classifier_health(classifier *c, alf_health *out)
     for (int i = 0; i < COMPONENTS; i++) {
         bool open = breaker_state_at(&c->breakers[i], now) == BREAKER_OPEN;
         out->components[i] =
-            (alf_component_health){classifier_component_names[i], classifier_has(c, i), open};
+            (alf_component_health){classifier_component_names[i], has_component(c, i), open};
         out->healthy = out->healthy && !open;
     }
 }

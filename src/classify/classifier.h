@@ -49,9 +49,6 @@ extern const char *const classifier_component_names[COMPONENTS]; /* "rule_based"
 alf_status classifier_open(const classifier_options *options, classifier **out, alf_error *err);
 void classifier_free(classifier *c);
 
-/* Whether the component is part of this classifier. */
-bool classifier_has(const classifier *c, int component);
-
 /* Which components are loaded and which circuits are open, now. */
 void classifier_health(classifier *c, alf_health *out);
 

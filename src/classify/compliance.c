@@ -4,8 +4,6 @@
  */
 #include "classify/compliance.h"
 
-#include "base/buf.h"
-#include "base/file.h"
 #include "base/hash.h"
 #include "base/mem.h"
 #include "base/span.h"
@@ -289,22 +287,6 @@ alf_status compliance_parse(alf_span text, const char *name, compliance **out, a
         *out = l.gate;
     else
         compliance_free(l.gate);
-    return status;
-}
-
-alf_status compliance_new(compliance **out, alf_error *err)
-{
-    return compliance_parse(SPAN_LITERAL(""), "built-in", out, err);
-}
-
-alf_status compliance_load(const char *path, compliance **out, alf_error *err)
-{
-    buf text;
-    buf_init(&text);
-    alf_status status = file_read(path, YAML_DOC_MAX_BYTES, &text, err);
-    if (status == ALF_OK)
-        status = compliance_parse(buf_span(&text), path, out, err);
-    buf_fini(&text);
     return status;
 }
 

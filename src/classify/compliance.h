@@ -17,13 +17,10 @@ typedef struct compliance_match {
     alf_span rule;
 } compliance_match;
 
-/* The built-in rules alone. */
-alf_status compliance_new(compliance **out, alf_error *err);
-
 /* The built-in rules as changed by the section `compliance:` of a YAML file, which may be a rules
- * file or have that section only; a file without it gives the built-in rules. */
+ * file or have that section only; a file without it gives the built-in rules, and so does an empty
+ * text. */
 alf_status compliance_parse(alf_span text, const char *name, compliance **out, alf_error *err);
-alf_status compliance_load(const char *path, compliance **out, alf_error *err);
 void compliance_free(compliance *c);
 
 size_t compliance_count(const compliance *c); /* rules in force */

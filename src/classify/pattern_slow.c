@@ -158,13 +158,6 @@ bool slow_is_utf(const slow_pattern *p)
     return p->utf;
 }
 
-bool slow_matches_empty(const slow_pattern *p)
-{
-    uint32_t empty = 1;
-    (void)pcre2_pattern_info(p->code, PCRE2_INFO_MATCHEMPTY, &empty);
-    return empty != 0;
-}
-
 slow_scratch *slow_scratch_new(void)
 {
     slow_scratch *s = mem_calloc(1, sizeof *s);

@@ -12,8 +12,7 @@ alf_status slow_compile(const pattern_spec *spec, slow_pattern **out, alf_error 
 void slow_free(slow_pattern *p);
 void slow_use_jit(slow_pattern *p); /* best effort: without it the interpreter runs */
 
-bool slow_is_utf(const slow_pattern *p);        /* runs in UTF mode */
-bool slow_matches_empty(const slow_pattern *p); /* may match the empty string */
+bool slow_is_utf(const slow_pattern *p); /* runs in UTF mode */
 
 slow_scratch *slow_scratch_new(void); /* NULL: out of memory */
 void slow_scratch_free(slow_scratch *s);

@@ -4,8 +4,6 @@
  */
 #include "classify/rules.h"
 
-#include "base/buf.h"
-#include "base/file.h"
 #include "base/mem.h"
 #include "base/span.h"
 #include "classify/patterns.h"
@@ -131,17 +129,6 @@ alf_status rules_parse(alf_span text, const char *name, rules **out, alf_error *
         *out = r;
     else
         rules_free(r);
-    return status;
-}
-
-alf_status rules_load(const char *path, rules **out, alf_error *err)
-{
-    buf text;
-    buf_init(&text);
-    alf_status status = file_read(path, YAML_DOC_MAX_BYTES, &text, err);
-    if (status == ALF_OK)
-        status = rules_parse(buf_span(&text), path, out, err);
-    buf_fini(&text);
     return status;
 }
 

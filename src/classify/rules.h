@@ -13,7 +13,6 @@ typedef struct rules_scratch rules_scratch;
 
 /* text: the YAML; name: for messages. An error gives line, key and what was expected. */
 alf_status rules_parse(alf_span text, const char *name, rules **out, alf_error *err);
-alf_status rules_load(const char *path, rules **out, alf_error *err);
 void rules_free(rules *r);
 
 size_t rules_count(const rules *r);

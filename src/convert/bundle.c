@@ -74,7 +74,10 @@ static alf_status from_file(alf_status status, const char *file, alf_error *err)
     return status;
 }
 
-alf_status bundle_adopt(bundle *b, size_t which, alf_span file, alf_error *err)
+/* Takes a finished ONNX file as it is (borrowed bytes, copied), after the engine has loaded it: for
+ * sources that keep anomaly_detector.onnx or xgboost.onnx beside their joblib parts. labels stay
+ * those of a LabelEncoder in the source, if any. */
+static alf_status adopt_file(bundle *b, size_t which, alf_span file, alf_error *err)
 {
     engine *e = NULL;
     alf_status status = engine_load(file, 0, &e, err);
@@ -99,7 +102,7 @@ static alf_status build_anomaly(bundle *b, const source *s, alf_span adopt, alf_
     TRY(from_file(bundle_scaler(s->scaler, &b->files[BUNDLE_SCALER], &b->feature_count, err),
                   s->scaler_file, err));
     if (s->isolation == NULL)
-        return bundle_adopt(b, BUNDLE_ANOMALY, adopt, err);
+        return adopt_file(b, BUNDLE_ANOMALY, adopt, err);
     TRY(from_file(extract_isolation_forest(s->isolation, &b->memory, &model, err),
                   s->isolation_file, err));
     if (model.trees.feature_count != b->feature_count)
@@ -140,7 +143,7 @@ static alf_status adopt_classifier(bundle *b, const source *s, alf_span adopt, a
                   s->vectorizer_file, err));
     if (s->labels != NULL)
         TRY(from_file(extract_labels(s->labels, &b->memory, &b->labels, err), s->labels_file, err));
-    return bundle_adopt(b, BUNDLE_CLASSIFIER, adopt, err);
+    return adopt_file(b, BUNDLE_CLASSIFIER, adopt, err);
 }
 
 static alf_status build_text(bundle *b, const source *s, alf_span adopt, alf_error *err)

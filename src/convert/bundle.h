@@ -39,11 +39,6 @@ alf_status bundle_build(bundle *b, const source *s, bundle_parts parts, alf_erro
 alf_status bundle_scaler(const value *object, buf *out, uint32_t *feature_count, alf_error *err);
 alf_status bundle_vectorizer(const value *object, buf *out, alf_error *err);
 
-/* Takes a finished ONNX file as it is (borrowed bytes, copied), after the engine has loaded it: for
- * sources that keep anomaly_detector.onnx or xgboost.onnx beside their joblib parts. labels stay
- * those of a LabelEncoder in the source, if any. */
-alf_status bundle_adopt(bundle *b, size_t which, alf_span file, alf_error *err);
-
 /* Writes the files and the manifest (whose file entries it fills) into a new folder beside `folder`
  * and renames it into place. An existing folder is replaced only with `force`. */
 alf_status bundle_save(bundle *b, manifest *m, const char *folder, bool force, alf_error *err);

@@ -58,8 +58,6 @@ typedef struct token_pattern {
 
 /* Parses a Python regular expression of that form; others are ALF_E_UNSUPPORTED. */
 alf_status token_pattern_parse(alf_span pattern, token_pattern *out, alf_error *err);
-bool token_pattern_is_word(const token_pattern *p);     /* the set is exactly \w */
-bool token_pattern_within_word(const token_pattern *p); /* every character of the set is in \w */
 bool token_pattern_has(const token_pattern *p, uint32_t c);
 bool token_pattern_matches(const token_pattern *p, alf_span token); /* the whole token */
 /* Writes it for the Tokenizer operator (RE2 syntax). */

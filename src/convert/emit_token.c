@@ -188,6 +188,28 @@ static alf_status parse_body(parser *s, token_pattern *out, bool *closing)
     return ALF_OK;
 }
 
+static bool is_word_ascii(int c)
+{
+    return (c >= '0' && c <= '9') || (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || c == '_';
+}
+
+/* Every character of the set is in \w. */
+static bool set_within_word(const token_pattern *p)
+{
+    if (p->negated || p->space)
+        return false;
+    for (int c = 0; c < 128; c++)
+        if (p->ascii[c] && !is_word_ascii(c))
+            return false;
+    return true;
+}
+
+/* The set is exactly \w. */
+static bool set_is_word(const token_pattern *p)
+{
+    return p->word && set_within_word(p);
+}
+
 alf_status token_pattern_parse(alf_span pattern, token_pattern *out, alf_error *err)
 {
     *out = (token_pattern){0};
@@ -199,31 +221,11 @@ alf_status token_pattern_parse(alf_span pattern, token_pattern *out, alf_error *
     TRY(parse_body(&s, out, &closing));
     if (s.p != s.end)
         return refuse(&s, "something follows the closing \\b");
-    bool word = token_pattern_is_word(out);
-    if (!word && (opening != closing || (opening && !token_pattern_within_word(out))))
+    bool word = set_is_word(out);
+    if (!word && (opening != closing || (opening && !set_within_word(out))))
         return refuse(&s, "\\b is not around word characters on both sides");
     out->bounded = !word && opening;
     return ALF_OK;
-}
-
-static bool is_word_ascii(int c)
-{
-    return (c >= '0' && c <= '9') || (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || c == '_';
-}
-
-bool token_pattern_within_word(const token_pattern *p)
-{
-    if (p->negated || p->space)
-        return false;
-    for (int c = 0; c < 128; c++)
-        if (p->ascii[c] && !is_word_ascii(c))
-            return false;
-    return true;
-}
-
-bool token_pattern_is_word(const token_pattern *p)
-{
-    return p->word && token_pattern_within_word(p);
 }
 
 bool token_pattern_has(const token_pattern *p, uint32_t c)

@@ -10,6 +10,7 @@
 
 #include "convert/reference_sklearn_pattern.h"
 
+#include "base/buf.h"
 #include "base/mem.h"
 #include "base/span.h"
 
@@ -314,7 +315,8 @@ static alf_status read_flags(translator *t)
     return ALF_OK;
 }
 
-alf_status python_pattern_translate(alf_span pattern, buf *out, uint32_t *options, alf_error *err)
+/* Appends the PCRE2 form of a Python pattern; *options gets PCRE2 compile options. */
+static alf_status translate(alf_span pattern, buf *out, uint32_t *options, alf_error *err)
 {
     if (pattern.size == 0 || pattern.size > MAX_PATTERN)
         return error_set(err, ALF_E_UNSUPPORTED,
@@ -408,7 +410,7 @@ static alf_status prepare(python_pattern *p, alf_span pattern, alf_error *err)
     buf translated;
     buf_init(&translated);
     uint32_t options;
-    alf_status status = python_pattern_translate(pattern, &translated, &options, err);
+    alf_status status = translate(pattern, &translated, &options, err);
     if (status == ALF_OK)
         status = compile(p, buf_span(&translated), options, err);
     buf_fini(&translated);

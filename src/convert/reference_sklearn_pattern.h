@@ -8,11 +8,7 @@
 #ifndef ALF_CONVERT_REFERENCE_SKLEARN_PATTERN_H
 #define ALF_CONVERT_REFERENCE_SKLEARN_PATTERN_H
 
-#include "base/buf.h"
 #include "base/error.h"
-
-/* Appends the PCRE2 form of a Python pattern; *options gets PCRE2 compile options. */
-alf_status python_pattern_translate(alf_span pattern, buf *out, uint32_t *options, alf_error *err);
 
 typedef struct python_pattern python_pattern;
 

@@ -355,7 +355,7 @@ static alf_status read_configuration(const reader *r, const value *root, xgb_mod
                      &m->num_parallel_tree);
 }
 
-alf_status xgb_read_tree(const value *root, arena *a, xgb_model *out, alf_error *err)
+static alf_status read_document(const value *root, arena *a, xgb_model *out, alf_error *err)
 {
     reader r = {a, err};
     column version;
@@ -411,5 +411,5 @@ alf_status xgb_read(alf_span bytes, arena *a, xgb_model *out, alf_error *err)
         TRY(json_parse(bytes, a, &root, err));
     else
         TRY(ubjson_parse(bytes, a, &root, err));
-    return xgb_read_tree(root, a, out, err);
+    return read_document(root, a, out, err);
 }

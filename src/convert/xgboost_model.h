@@ -47,8 +47,7 @@ typedef struct xgb_model {
  * configuration that pickles have or without. What is built lies in a; text borrows from bytes. */
 alf_status xgb_read(alf_span bytes, arena *a, xgb_model *out, alf_error *err);
 
-/* The parts of xgb_read: the binary format, and a JSON tree already parsed. */
+/* The part of xgb_read that knows the binary format. */
 alf_status xgb_read_legacy(alf_span bytes, arena *a, xgb_model *out, alf_error *err);
-alf_status xgb_read_tree(const value *root, arena *a, xgb_model *out, alf_error *err);
 
 #endif

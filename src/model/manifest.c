@@ -18,14 +18,6 @@ void manifest_init(manifest *m)
         m->threshold[i] = NAN;
 }
 
-const manifest_entry *manifest_file(const manifest *m, const char *path)
-{
-    for (size_t i = 0; i < m->file_count; i++)
-        if (span_is(m->files[i].path, path))
-            return &m->files[i];
-    return NULL;
-}
-
 /* ---- reading ---- */
 
 static alf_status bad(alf_error *err, const char *key, const char *expected)

@@ -56,7 +56,4 @@ void manifest_init(manifest *m); /* empty, thresholds NaN */
 alf_status manifest_parse(alf_span json, arena *a, manifest *out, alf_error *err);
 alf_status manifest_write(const manifest *m, buf *out, alf_error *err);
 
-/* The entry of that path among the bundle's files, or NULL. */
-const manifest_entry *manifest_file(const manifest *m, const char *path);
-
 #endif

@@ -29,7 +29,4 @@ typedef struct text_vectorizer {
     double *idf;     /* per column; NULL without use_idf */
 } text_vectorizer;
 
-/* The token pattern of scikit-learn, matched by a fast path: (?u)\b\w\w+\b */
-extern const char text_default_token_pattern[];
-
 #endif

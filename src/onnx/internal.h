@@ -90,7 +90,6 @@ enum { TALLY_FIELDS = 32 };
 typedef struct field_tally {
     size_t n[TALLY_FIELDS];
 } field_tally;
-alf_status onnx_tally(pb_reader r, field_tally *out, alf_error *err);
 
 /* Tells why arena_alloc(&m->memory, count, size) gave NULL: over the limit, or out of memory. */
 alf_status onnx_no_room(const onnx_model *m, size_t count, size_t size, const char *what,

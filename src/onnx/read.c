@@ -27,7 +27,7 @@ alf_status onnx_no_room(const onnx_model *m, size_t count, size_t size, const ch
     return error_nomem(err, what);
 }
 
-alf_status onnx_tally(pb_reader r, field_tally *out, alf_error *err)
+static alf_status count_fields(pb_reader r, field_tally *out, alf_error *err)
 {
     *out = (field_tally){{0}};
     while (!pb_done(&r)) {
@@ -179,7 +179,7 @@ static alf_status fill_node(onnx_model *m, pb_reader r, onnx_node *out, alf_erro
 static alf_status scan_node(const pb_field *field, onnx_node *out, field_tally *tally,
                             alf_error *err)
 {
-    TRY(onnx_tally(pb_enter(field), tally, err));
+    TRY(count_fields(pb_enter(field), tally, err));
     pb_reader r = pb_enter(field);
     while (!pb_done(&r)) {
         pb_field f;
@@ -240,7 +240,7 @@ static alf_status read_graph_part(onnx_model *m, const pb_field *f, alf_error *e
 static alf_status read_graph(onnx_model *m, const pb_field *field, alf_error *err)
 {
     field_tally tally;
-    TRY(onnx_tally(pb_enter(field), &tally, err));
+    TRY(count_fields(pb_enter(field), &tally, err));
     if (tally.n[GRAPH_SPARSE_INITIALIZER] > 0)
         return error_at(err, ALF_E_UNSUPPORTED, field->offset,
                         "the graph has sparse initializers, which are not supported");
@@ -350,7 +350,7 @@ static alf_status read_model_part(onnx_model *m, const pb_field *f, pb_field *gr
 static alf_status read_model(onnx_model *m, alf_span data, alf_error *err)
 {
     field_tally tally;
-    TRY(onnx_tally(pb_open(data, 0), &tally, err));
+    TRY(count_fields(pb_open(data, 0), &tally, err));
     if (tally.n[MODEL_OPSET_IMPORT] > MAX_OPSETS)
         return error_set(err, ALF_E_LIMIT, "%zu opset imports, at most %d are supported",
                          tally.n[MODEL_OPSET_IMPORT], MAX_OPSETS);

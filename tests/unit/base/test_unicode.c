@@ -27,7 +27,9 @@ static int load(void **state)
         file_read(ALF_TEST_SOURCE_DIR "/tests/unit/base/fixtures/unicode.txt", 1 << 20, &b, NULL);
     if (status != ALF_OK)
         return -1;
-    fixture = mem_strndup(b.data, b.size);
+    fixture = mem_calloc(b.size + 1, 1);
+    if (fixture != NULL)
+        memcpy(fixture, b.data, b.size);
     buf_fini(&b);
     return fixture == NULL ? -1 : 0;
 }

@@ -3,6 +3,7 @@
 #include "classify/rules.h"
 
 #include "base/buf.h"
+#include "base/embedded.h"
 #include "base/mem.h"
 #include "base/span.h"
 
@@ -300,7 +301,7 @@ static loaded open_own(void)
     loaded l;
     alf_error err;
     char line[1024];
-    if (rules_load(ALF_TEST_SOURCE_DIR "/configs/rules.yaml", &l.r, &err) != ALF_OK)
+    if (rules_parse(embedded_rules, "configs/rules.yaml", &l.r, &err) != ALF_OK)
         fail_msg("%s", error_text(&err, line, sizeof line));
     l.s = rules_scratch_new(l.r);
     assert_non_null(l.s);
