@@ -160,6 +160,8 @@ static alf_status check_duplicates(builder *b, const yaml_node *map)
 
 static alf_status on_close(builder *b)
 {
+    if (b->depth == 0)
+        return error_set(b->err, ALF_E_INTERNAL, "YAML: something ends that did not begin");
     yaml_node *node = b->open[--b->depth];
     b->has_key = false;
     return node->kind == YAML_KIND_MAP ? check_duplicates(b, node) : ALF_OK;

@@ -39,15 +39,15 @@ uint32_t sklearn_version(const value *object)
     return major * 100 + (minor < 100 ? minor : 99);
 }
 
-alf_status sklearn_bad(const value *estimator, const char *attribute, const value *v,
-                       const char *wanted, alf_error *err)
+void sklearn_report(const value *estimator, const char *attribute, const value *v,
+                    const char *wanted, alf_error *err)
 {
     char object[96];
     char found[96];
     value_describe(estimator, object, sizeof object);
     value_describe(v, found, sizeof found);
-    return error_at(err, ALF_E_FORMAT, v != NULL ? v->offset : ALF_NO_OFFSET,
-                    "%s, attribute %s: %s was found; %s", object, attribute, found, wanted);
+    error_fill(err, ALF_E_FORMAT, v != NULL ? v->offset : ALF_NO_OFFSET,
+               "%s, attribute %s: %s was found; %s", object, attribute, found, wanted);
 }
 
 alf_status sklearn_need(const value *estimator, const char *attribute, const value **out,
@@ -155,7 +155,7 @@ static alf_status read_min_max(const value *object, arena *a, scaler *out, alf_e
     return read_vector(object, "no such option", "min_", out, a, &out->shift, err);
 }
 
-/* clip=True: to feature_range of a MinMaxScaler, to [-1, 1] of a MaxAbsScaler (from 1.9 on). */
+/* clip=True: to feature_range of a MinMaxScaler, to [-1, 1] of a MaxAbsScaler (from 1.8 on). */
 static alf_status read_clip(const value *object, scaler *out, alf_error *err)
 {
     TRY(sklearn_flag(object, "clip", false, &out->clips, err));

@@ -11,9 +11,11 @@
  * than all we know when the file does not say. */
 uint32_t sklearn_version(const value *object);
 
-/* "estimator.attribute: found X; wanted", at the offset of v. */
-alf_status sklearn_bad(const value *estimator, const char *attribute, const value *v,
-                       const char *wanted, alf_error *err);
+/* "estimator.attribute: found X; wanted", at the offset of v. A macro, as error_set is one. */
+#define sklearn_bad(estimator, attribute, v, wanted, err)                                          \
+    (sklearn_report(estimator, attribute, v, wanted, err), error_same(ALF_E_FORMAT))
+void sklearn_report(const value *estimator, const char *attribute, const value *v,
+                    const char *wanted, alf_error *err);
 
 /* The attribute, or ALF_E_FORMAT ("not fitted") when it is absent. */
 alf_status sklearn_need(const value *estimator, const char *attribute, const value **out,

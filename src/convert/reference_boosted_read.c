@@ -264,7 +264,8 @@ static alf_status binary_tree(reference_boosted *r, bytes *b, reference_tree *t,
 {
     int32_t roots = next_i32(b);
     int32_t count = next_i32(b);
-    (void)next(b, 35 * 4); /* deleted nodes, depth, features, leaf size, 31 reserved */
+    (void)next(b,
+               35 * sizeof(int32_t)); /* deleted nodes, depth, features, leaf size, 31 reserved */
     if (b->failed || roots != 1 || count < 1 || (size_t)count > b->left / 36)
         return reference_boosted_damaged(err, "a tree is cut short");
     TRY(new_tree(r, t, (size_t)count, err));
@@ -286,7 +287,7 @@ static alf_status binary_booster(reference_boosted *r, bytes *b, alf_error *err)
     int32_t count = next_i32(b);
     (void)next(b, 24); /* roots, features, padding, buffer, groups */
     int32_t leaf_size = next_i32(b);
-    (void)next(b, 32 * 4);
+    (void)next(b, 32 * sizeof(int32_t));
     if (b->failed || count < 0 || (size_t)count > b->left / 184)
         return reference_boosted_damaged(err, "the number of trees is out of range");
     if (leaf_size > 1)
@@ -328,7 +329,7 @@ static alf_status read_binary(reference_boosted *r, alf_span data, reference_mod
     (void)next_i32(&b); /* metrics */
     uint32_t major = next_u32(&b);
     uint32_t minor = next_u32(&b);
-    (void)next(&b, 27 * 4);
+    (void)next(&b, 27 * sizeof(int32_t));
     m->objective = next_text(&b);
     alf_span booster = next_text(&b);
     r->is_dart = span_is(booster, "dart");

@@ -286,9 +286,10 @@ static alf_status boost(reference_trees *r, double *probabilities, uint32_t *lab
     bool by_sums = r->exponential || r->version >= 104;
     for (size_t k = 0; k < r->sums; k++)
         r->total[k] = r->start[k];
-    for (size_t t = 0; t < r->tree_count; t++) {
+    for (size_t t = 0, k = 0; t < r->tree_count; t++) {
         TRY(read_leaf(r, t, 1, err));
-        r->total[t % r->sums] += r->rate * r->leaf[0];
+        r->total[k] += r->rate * r->leaf[0];
+        k = k + 1 < r->sums ? k + 1 : 0;
     }
     if (r->sums > 1) {
         reference_softmax(r->total, r->classes, probabilities);

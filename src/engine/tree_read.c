@@ -62,16 +62,16 @@ static alf_status read_numbers(const prepare *p, const char *name, numbers *out)
     (void)snprintf(tensor_name, sizeof tensor_name, "%s_as_tensor", name);
     TRY(prepare_tensor(p, tensor_name, &t));
     TRY(prepare_floats(p, name, &out->floats, &out->count));
-    if (t == NULL)
-        return ALF_OK;
-    if (out->count > 0)
+    if (t != NULL && out->count > 0)
         return prepare_fail(p, ALF_E_FORMAT, "both %s and %s", name, tensor_name);
-    if (t->type != ONNX_FLOAT && t->type != ONNX_DOUBLE)
+    if (t != NULL && t->type != ONNX_FLOAT && t->type != ONNX_DOUBLE)
         return prepare_fail(p, ALF_E_UNSUPPORTED, "%s is of type %s", tensor_name,
                             onnx_type_name(t->type));
-    out->count = (size_t)t->count;
-    out->floats = t->type == ONNX_FLOAT ? t->data : NULL;
-    out->doubles = t->type == ONNX_DOUBLE ? t->data : NULL;
+    if (t != NULL) {
+        out->count = (size_t)t->count;
+        out->floats = t->type == ONNX_FLOAT ? t->data : NULL;
+        out->doubles = t->type == ONNX_DOUBLE ? t->data : NULL;
+    }
     if (out->floats == NULL && out->doubles == NULL)
         out->count = 0;
     return ALF_OK;
@@ -128,9 +128,9 @@ static alf_status read_mode(const prepare *p, alf_span text, tree_node *n)
     n->mode = TREE_LEAF;
     if (span_is(text, "LEAF"))
         return ALF_OK;
-    for (uint8_t i = 0; i < sizeof names / sizeof names[0]; i++)
+    for (size_t i = 0; i < sizeof names / sizeof names[0]; i++)
         if (span_is(text, names[i])) {
-            n->mode = i;
+            n->mode = (uint8_t)i;
             return ALF_OK;
         }
     return prepare_fail(p, ALF_E_FORMAT,
@@ -251,7 +251,7 @@ static alf_status read_leaves(const prepare *p, const char *prefix, const node_k
         out->nodes[i].count = 0;
     }
     TRY(prepare_alloc(p, out->leaf_value_count, sizeof *out->leaf_values, &out->leaf_values));
-    for (size_t i = 0; i < ids.count; i++) {
+    for (size_t i = 0; i < weights.count; i++) {
         TRY(find_leaf(p, &ids, keys, i, out, &leaf));
         if (leaf != NULL)
             out->leaf_values[leaf->first + leaf->count++] =
