@@ -184,7 +184,9 @@ static void check_scaler(const char *name, const double *offset, const double *s
     alf_error err = {0};
     onnx_model *graph;
     emit_case c;
-    const scaler model = {2, (double *)(uintptr_t)offset, (double *)(uintptr_t)scale};
+    const scaler model = {.feature_count = 2,
+                          .offset = (double *)(uintptr_t)offset,
+                          .scale = (double *)(uintptr_t)scale};
     must(emit_scaler(&model, &graph, &err), &err);
     emit_case_open(&c, name, graph);
     for (size_t i = 0; i < 6; i++) {
@@ -364,7 +366,8 @@ static alf_status emit_any(size_t which, const grown_forest *narrow, const grown
     double ones[] = {1, 1};
     switch (which) {
     case 0:
-        return emit_scaler(&(scaler){2, ones, ones}, graph, NULL);
+        return emit_scaler(&(scaler){.feature_count = 2, .offset = ones, .scale = ones}, graph,
+                           NULL);
     case 1:
         return emit_isolation_forest(&(isolation_forest){wide->f, 1, 0}, graph, NULL);
     case 2:
