@@ -11,19 +11,19 @@
 /* ---- pieces ---- */
 
 static alf_status with_axis(onnx_model *m, const char *op_type, const char *inputs,
-                            const char *output, onnx_node **node, alf_error *err)
+                            const char *output, alf_error *err)
 {
-    onnx_node *ignored;
-    node = node != NULL ? node : &ignored;
-    TRY(onnx_add_node(m, "", op_type, output, inputs, output, node, err));
-    return onnx_set_int(m, *node, "axis", 1, err);
+    onnx_node *node;
+    TRY(onnx_add_node(m, "", op_type, output, inputs, output, &node, err));
+    return onnx_set_int(m, node, "axis", 1, err);
 }
 
 /* The first largest, as numpy.argmax. */
 static alf_status label_of_largest(onnx_model *m, const char *of, alf_error *err)
 {
     onnx_node *node;
-    TRY(with_axis(m, "ArgMax", of, "label", &node, err));
+    TRY(onnx_add_node(m, "", "ArgMax", "label", of, "label", &node, err));
+    TRY(onnx_set_int(m, node, "axis", 1, err));
     return onnx_set_int(m, node, "keepdims", 0, err);
 }
 
@@ -42,7 +42,7 @@ static alf_status complement(onnx_model *m, alf_error *err)
 {
     TRY(emit_double(m, "one", 1.0, err));
     TRY(emit_node(m, "Sub", "one p", "q", err));
-    return with_axis(m, "Concat", "q p", "shares", NULL, err);
+    return with_axis(m, "Concat", "q p", "shares", err);
 }
 
 static alf_status finish_graph(onnx_model *m, uint32_t class_count, alf_error *err)
@@ -60,7 +60,7 @@ static alf_status link_trees(onnx_model *m, const tree_classifier *t, alf_error 
         TRY(emit_double(m, "trees", t->divisor, err));
         TRY(emit_node(m, "Div", "sums trees", "shares", err));
     } else if (t->link == TREE_SOFTMAX) {
-        TRY(with_axis(m, "Softmax", "sums", "shares", NULL, err));
+        TRY(with_axis(m, "Softmax", "sums", "shares", err));
     } else {
         TRY(emit_double(m, "slope", t->slope, err));
         TRY(emit_node(m, "Mul", "sums slope", "margins", err));
@@ -124,11 +124,11 @@ static alf_status link_sums(onnx_model *m, const linear_classifier *l, alf_error
     bool one_row = l->row_count == 1;
     if (l->link == LINEAR_SOFTMAX && one_row) {
         TRY(emit_node(m, "Neg", "sums", "negative", err));
-        TRY(with_axis(m, "Concat", "negative sums", "pair", NULL, err));
-        return with_axis(m, "Softmax", "pair", "shares", NULL, err);
+        TRY(with_axis(m, "Concat", "negative sums", "pair", err));
+        return with_axis(m, "Softmax", "pair", "shares", err);
     }
     if (l->link == LINEAR_SOFTMAX)
-        return with_axis(m, "Softmax", "sums", "shares", NULL, err);
+        return with_axis(m, "Softmax", "sums", "shares", err);
     TRY(emit_node(m, "Sigmoid", "sums", "p", err));
     if (one_row)
         return complement(m, err);

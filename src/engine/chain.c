@@ -101,11 +101,12 @@ static alf_status run_once(engine_session *s, size_t output_count, const tensor 
 static alf_status probe_classifier(const text_chain *c, engine_session *classifier, tensor *outputs,
                                    alf_error *err)
 {
-    double *row = mem_calloc(c->width, sizeof *row); /* zeros, in either type */
+    void *row = mem_calloc(c->width, sizeof(double)); /* zeros, in either type */
+    float *narrow = row;
     if (row == NULL)
         return error_nomem(err, "a row of terms");
     for (uint32_t i = 0; i < c->width && c->zero_is_absent && !c->is_wide; i++)
-        ((float *)row)[i] = NAN;
+        narrow[i] = NAN;
     tensor rows = {c->is_wide ? ONNX_DOUBLE : ONNX_FLOAT, 2, {1, c->width}, row};
     alf_status status = run_once(classifier, engine_output_count(c->classifier), &rows, outputs,
                                  classifier_name, err);
