@@ -7,11 +7,8 @@
 #define ALF_CONVERT_REFERENCE_CLASSIFIER_H
 
 #include "convert/reference.h"
+#include "convert/reference_common.h"
 
-/* scikit-learn's version as a number (19 for 0.19, 108 for 1.8), 108 where the file says none. */
-int reference_version(const value *object);
-/* "joblib engine: WHAT, but FOUND was found" */
-alf_status reference_wrong(const value *v, const char *what, alf_error *err);
 /* The length of classes_, at least 2; one output only. */
 alf_status reference_class_count(const value *object, size_t *out, alf_error *err);
 /* out = softmax of x: n numbers, float64. The same array is allowed. */

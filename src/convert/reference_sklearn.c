@@ -7,19 +7,12 @@
  */
 #include "base/mem.h"
 #include "convert/reference.h"
+#include "convert/reference_common.h"
 
 #include <inttypes.h>
 #include <math.h>
 
 static const double gamma_of_euler = 0.577215664901532860606512090082402431;
-
-static alf_status wrong(const value *v, const char *what, alf_error *err)
-{
-    char found[96];
-    return error_at(err, ALF_E_FORMAT, v != NULL ? v->offset : ALF_NO_OFFSET,
-                    "joblib engine: %s, but %s was found", what,
-                    value_describe(v, found, sizeof found));
-}
 
 /* ------------------------------------------------------------------ scalers */
 
@@ -31,16 +24,17 @@ static alf_status apply(const value *scaler, const char *flag, const char *attri
     bool used = true;
     const value *f = value_attribute(scaler, flag);
     if (f != NULL && !value_to_bool(f, &used))
-        return wrong(f, "a scaler's option must be True or False", err);
+        return reference_wrong(f, "a scaler's option must be True or False", err);
     if (!used)
         return ALF_OK;
     const value *v = value_attribute(scaler, attribute);
     if (v == NULL || v->kind != VALUE_ARRAY || v->as.array.count != n)
-        return wrong(v, "a fitted scaler must have one number for each feature given", err);
+        return reference_wrong(v, "a fitted scaler must have one number for each feature given",
+                               err);
     for (size_t i = 0; i < n; i++) {
         double x;
         if (!value_array_double(&v->as.array, i, &x))
-            return wrong(v, "a fitted scaler must have numbers", err);
+            return reference_wrong(v, "a fitted scaler must have numbers", err);
         out[i] = divide ? out[i] / x : out[i] - x;
     }
     return ALF_OK;
@@ -53,7 +47,7 @@ static alf_status clip_all(const value *scaler, double low, double high, size_t 
     bool clip = false;
     const value *v = value_attribute(scaler, "clip"); /* MinMaxScaler from 0.24 on */
     if (v != NULL && !value_to_bool(v, &clip))
-        return wrong(v, "clip must be True or False", err);
+        return reference_wrong(v, "clip must be True or False", err);
     for (size_t i = 0; clip && i < n; i++)
         out[i] = out[i] < low ? low : out[i] > high ? high : out[i];
     return ALF_OK;
@@ -67,17 +61,19 @@ static alf_status stretch(const value *scaler, size_t n, double *out, alf_error 
     const value *range = value_attribute(scaler, "feature_range");
     double low, high;
     if (factor == NULL || factor->kind != VALUE_ARRAY || factor->as.array.count != n)
-        return wrong(factor, "a fitted scaler must have one number for each feature given", err);
+        return reference_wrong(factor,
+                               "a fitted scaler must have one number for each feature given", err);
     if (shift == NULL || shift->kind != VALUE_ARRAY || shift->as.array.count != n)
-        return wrong(shift, "a fitted scaler must have one number for each feature given", err);
+        return reference_wrong(shift, "a fitted scaler must have one number for each feature given",
+                               err);
     if (!value_to_double(value_item(range, 0), &low) ||
         !value_to_double(value_item(range, 1), &high))
-        return wrong(range, "feature_range must be two numbers", err);
+        return reference_wrong(range, "feature_range must be two numbers", err);
     for (size_t i = 0; i < n; i++) {
         double a, b;
         if (!value_array_double(&factor->as.array, i, &a) ||
             !value_array_double(&shift->as.array, i, &b))
-            return wrong(scaler, "a fitted scaler must have numbers", err);
+            return reference_wrong(scaler, "a fitted scaler must have numbers", err);
         out[i] *= a;
         out[i] += b;
     }
@@ -104,8 +100,8 @@ alf_status reference_scale(const value *scaler, const double *x, size_t feature_
     }
     if (value_is_a(scaler, package, "MinMaxScaler"))
         return stretch(scaler, feature_count, out, err);
-    return wrong(scaler,
-                 "a StandardScaler, MinMaxScaler, RobustScaler or MaxAbsScaler was expected", err);
+    return reference_wrong(
+        scaler, "a StandardScaler, MinMaxScaler, RobustScaler or MaxAbsScaler was expected", err);
 }
 
 /* ------------------------------------------------------------------ isolation forest: opening */
@@ -128,32 +124,12 @@ struct reference_isolation {
     double max_samples;
 };
 
-/* _sklearn_version as a number; what does not say is taken for a recent one. */
-static int version_of(const value *object)
-{
-    const value *v = value_attribute(object, "_sklearn_version");
-    int parts[2] = {0, 0};
-    int part = 0;
-    if (v == NULL || v->kind != VALUE_STRING)
-        return 108;
-    for (size_t i = 0; i < v->as.text.size && part < 2; i++) {
-        char c = v->as.text.data[i];
-        if (c == '.')
-            part++;
-        else if (c >= '0' && c <= '9' && parts[part] < 100)
-            parts[part] = parts[part] * 10 + (c - '0');
-        else
-            break;
-    }
-    return parts[0] * 100 + (parts[1] > 99 ? 99 : parts[1]);
-}
-
 static alf_status open_nodes(itree *t, const value *estimator, alf_error *err)
 {
     const value *tree = value_attribute(estimator, "tree_");
     const value *nodes = value_attribute(tree, "nodes");
     if (nodes == NULL || nodes->kind != VALUE_ARRAY || nodes->as.array.count == 0)
-        return wrong(nodes, "each tree must have an array of nodes", err);
+        return reference_wrong(nodes, "each tree must have an array of nodes", err);
     t->nodes = &nodes->as.array;
     t->left = value_array_field(t->nodes, "left_child");
     t->right = value_array_field(t->nodes, "right_child");
@@ -163,7 +139,7 @@ static alf_status open_nodes(itree *t, const value *estimator, alf_error *err)
     t->missing = value_array_field(t->nodes, "missing_go_to_left");
     if (t->left == NULL || t->right == NULL || t->feature == NULL || t->threshold == NULL ||
         t->samples == NULL)
-        return wrong(nodes, "nodes must be records of scikit-learn's tree", err);
+        return reference_wrong(nodes, "nodes must be records of scikit-learn's tree", err);
     return ALF_OK;
 }
 
@@ -177,7 +153,7 @@ static alf_status open_array(const value *forest, const char *attribute, size_t 
         return ALF_OK;
     const value *v = value_item(list, i);
     if (v == NULL || v->kind != VALUE_ARRAY)
-        return wrong(v, "the forest must keep one array per tree", err);
+        return reference_wrong(v, "the forest must keep one array per tree", err);
     *out = &v->as.array;
     return ALF_OK;
 }
@@ -187,7 +163,7 @@ static alf_status open_trees(reference_isolation *r, const value *forest, alf_er
     const value *estimators = value_attribute(forest, "estimators_");
     r->tree_count = value_length(estimators);
     if (r->tree_count == 0)
-        return wrong(estimators, "a fitted forest must have trees", err);
+        return reference_wrong(estimators, "a fitted forest must have trees", err);
     r->trees = mem_calloc(r->tree_count, sizeof *r->trees);
     if (r->trees == NULL)
         return error_nomem(err, "the joblib engine's trees");
@@ -216,26 +192,26 @@ static alf_status open_border(reference_isolation *r, const value *forest, alf_e
     r->has_threshold = name[0] != 'o';
     const value *v = value_attribute(forest, name);
     if (!value_to_double(v, &r->border))
-        return wrong(v, "a fitted forest must have an offset_ or threshold_", err);
+        return reference_wrong(v, "a fitted forest must have an offset_ or threshold_", err);
     name = value_attribute(forest, "_average_path_length_per_tree") != NULL ? "_max_samples"
                                                                             : "max_samples_";
     v = value_attribute(forest, name);
     if (!value_to_double(v, &r->max_samples))
-        return wrong(v, "a fitted forest must say how many samples a tree saw", err);
+        return reference_wrong(v, "a fitted forest must say how many samples a tree saw", err);
     return ALF_OK;
 }
 
 static alf_status open_forest(reference_isolation *r, const value *forest, alf_error *err)
 {
     if (!value_is_a(forest, "sklearn.ensemble", "IsolationForest"))
-        return wrong(forest, "an IsolationForest was expected", err);
-    r->version = version_of(forest);
+        return reference_wrong(forest, "an IsolationForest was expected", err);
+    r->version = reference_version(forest);
     const value *v = value_attribute(forest, "n_features_in_");
     if (v == NULL)
         v = value_attribute(forest, "n_features_"); /* before 0.23 */
     int64_t n;
     if (!value_to_int64(v, &n) || n < 1)
-        return wrong(v, "a fitted forest must say how many features it has", err);
+        return reference_wrong(v, "a fitted forest must say how many features it has", err);
     r->feature_count = (size_t)n;
     TRY(open_trees(r, forest, err));
     return open_border(r, forest, err);

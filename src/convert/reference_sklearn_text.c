@@ -11,6 +11,7 @@
 #include "base/mem.h"
 #include "base/unicode.h"
 #include "convert/reference.h"
+#include "convert/reference_common.h"
 #include "convert/reference_sklearn_pattern.h"
 
 #include <math.h>
@@ -32,14 +33,6 @@ struct reference_text {
     size_t shortest, longest; /* n-grams */
     double *idf;              /* NULL: not used */
 };
-
-static alf_status wrong(const value *v, const char *what, alf_error *err)
-{
-    char found[96];
-    return error_at(err, ALF_E_FORMAT, v != NULL ? v->offset : ALF_NO_OFFSET,
-                    "joblib engine: %s, but %s was found", what,
-                    value_describe(v, found, sizeof found));
-}
 
 static bool is_string(const value *v, const char *text)
 {
@@ -80,25 +73,25 @@ static alf_status open_analyzer(reference_text *r, const value *v, alf_error *er
     else if (is_string(analyzer, "char_wb"))
         r->analyzer = 'b';
     else
-        return wrong(analyzer, "the analyzer must be 'word', 'char' or 'char_wb'", err);
+        return reference_wrong(analyzer, "the analyzer must be 'word', 'char' or 'char_wb'", err);
     if (is_string(accents, "ascii"))
         r->accents = 'a';
     else if (is_string(accents, "unicode"))
         r->accents = 'u';
     else if (!is_none(accents))
-        return wrong(accents, "strip_accents must be 'ascii', 'unicode' or None", err);
+        return reference_wrong(accents, "strip_accents must be 'ascii', 'unicode' or None", err);
     if (r->accents == 'u' && older_than(v, 0, 22))
-        return wrong(accents, "strip_accents='unicode' needs scikit-learn 0.22", err);
+        return reference_wrong(accents, "strip_accents='unicode' needs scikit-learn 0.22", err);
     if (!is_none(value_attribute(v, "preprocessor")) || !is_none(value_attribute(v, "tokenizer")))
-        return wrong(v, "a vectorizer without its own preprocessor and tokenizer was expected",
-                     err);
+        return reference_wrong(
+            v, "a vectorizer without its own preprocessor and tokenizer was expected", err);
     const value *range = value_attribute(v, "ngram_range");
     int64_t low;
     int64_t high;
     if (!value_to_int64(value_item(range, 0), &low) ||
         !value_to_int64(value_item(range, 1), &high) || low < 1 || high < low ||
         high > LONGEST_NGRAM)
-        return wrong(range, "ngram_range must be a pair from 1 to 16", err);
+        return reference_wrong(range, "ngram_range must be a pair from 1 to 16", err);
     r->shortest = (size_t)low;
     r->longest = (size_t)high;
     r->lowercase = true;
@@ -108,7 +101,7 @@ static alf_status open_analyzer(reference_text *r, const value *v, alf_error *er
         return ALF_OK;
     const value *pattern = value_attribute(v, "token_pattern");
     if (pattern == NULL || pattern->kind != VALUE_STRING)
-        return wrong(pattern, "token_pattern must be a string", err);
+        return reference_wrong(pattern, "token_pattern must be a string", err);
     return python_pattern_new(pattern->as.text, &r->pattern, err);
 }
 
@@ -129,7 +122,7 @@ static alf_status open_stop_words(reference_text *r, const value *v, alf_error *
         (void)value_to_bool(value_attribute(v, "fixed_vocabulary_"), &fixed);
         if (is_string(words, "english") && r->longest == 1 && !fixed)
             return ALF_OK;
-        return wrong(words, "stop_words must be a list", err);
+        return reference_wrong(words, "stop_words must be a list", err);
     }
     if (words->kind == VALUE_ARRAY) {
         for (uint64_t i = 0; i < words->as.array.count; i++) {
@@ -140,11 +133,11 @@ static alf_status open_stop_words(reference_text *r, const value *v, alf_error *
         return ALF_OK;
     }
     if (words->kind != VALUE_LIST && words->kind != VALUE_TUPLE && words->kind != VALUE_SET)
-        return wrong(words, "stop_words must be a list", err);
+        return reference_wrong(words, "stop_words must be a list", err);
     for (size_t i = 0; i < words->as.list.count; i++) {
         const value *word = words->as.list.items[i];
         if (word->kind != VALUE_STRING)
-            return wrong(word, "stop words must be strings", err);
+            return reference_wrong(word, "stop words must be strings", err);
         TRY(add_stop_word(r, word->as.text, err));
     }
     return ALF_OK;
@@ -157,11 +150,13 @@ static alf_status place_term(reference_text *r, const value_pair *pair, char *ta
     bool added;
     if (pair->key->kind != VALUE_STRING || !value_to_int64(pair->item, &column) || column < 0 ||
         (uint64_t)column >= r->columns || taken[column] != 0)
-        return wrong(pair->item, "the vocabulary must give each term a column of its own", err);
+        return reference_wrong(pair->item, "the vocabulary must give each term a column of its own",
+                               err);
     taken[column] = 1;
     if (!strmap_put(&r->vocabulary, pair->key->as.text, (uint32_t)column, &added))
         return error_nomem(err, "the joblib engine's vocabulary");
-    return added ? ALF_OK : wrong(pair->key, "terms of the vocabulary must be distinct", err);
+    return added ? ALF_OK
+                 : reference_wrong(pair->key, "terms of the vocabulary must be distinct", err);
 }
 
 static alf_status open_vocabulary(reference_text *r, const value *v, alf_error *err)
@@ -169,7 +164,7 @@ static alf_status open_vocabulary(reference_text *r, const value *v, alf_error *
     const value *vocabulary = value_attribute(v, "vocabulary_");
     if (vocabulary == NULL || vocabulary->kind != VALUE_DICT || vocabulary->as.dict.count == 0 ||
         vocabulary->as.dict.count > UINT32_MAX)
-        return wrong(vocabulary, "a fitted vectorizer must have a vocabulary_", err);
+        return reference_wrong(vocabulary, "a fitted vectorizer must have a vocabulary_", err);
     r->columns = vocabulary->as.dict.count;
     char *taken = mem_calloc(r->columns, 1);
     if (taken == NULL)
@@ -189,15 +184,15 @@ static alf_status open_idf(reference_text *r, const value *transformer, alf_erro
         r->descending = true;
     }
     if (idf == NULL || idf->kind != VALUE_ARRAY || idf->as.array.count != r->columns)
-        return wrong(idf, "a fitted vectorizer must have one idf per term", err);
+        return reference_wrong(idf, "a fitted vectorizer must have one idf per term", err);
     if (r->single && idf->as.array.type.item_size > 4)
-        return wrong(idf, "the idf of a float32 vectorizer must be float32", err);
+        return reference_wrong(idf, "the idf of a float32 vectorizer must be float32", err);
     r->idf = mem_calloc(r->columns, sizeof *r->idf);
     if (r->idf == NULL)
         return error_nomem(err, "the joblib engine's idf");
     for (uint64_t i = 0; i < r->columns; i++)
         if (!value_array_double(&idf->as.array, i, &r->idf[i]))
-            return wrong(idf, "idf must be numbers", err);
+            return reference_wrong(idf, "idf must be numbers", err);
     return ALF_OK;
 }
 
@@ -209,7 +204,7 @@ static alf_status open_weights(reference_text *r, const value *transformer, alf_
     else if (is_string(norm, "l2"))
         r->norm = '2';
     else if (!is_none(norm))
-        return wrong(norm, "norm must be 'l1', 'l2' or None", err);
+        return reference_wrong(norm, "norm must be 'l1', 'l2' or None", err);
     bool use_idf = true;
     (void)value_to_bool(value_attribute(transformer, "sublinear_tf"), &r->sublinear);
     (void)value_to_bool(value_attribute(transformer, "use_idf"), &use_idf);
@@ -236,7 +231,7 @@ static alf_status open_vectorizer(reference_text *r, const value *v, const value
     if (value_is_a(v, module, "TfidfVectorizer"))
         transformer = value_attribute(v, "_tfidf");
     else if (!value_is_a(v, module, "CountVectorizer"))
-        return wrong(v, "a TfidfVectorizer or CountVectorizer was expected", err);
+        return reference_wrong(v, "a TfidfVectorizer or CountVectorizer was expected", err);
     r->single = is_single(v);
     TRY(open_analyzer(r, v, err));
     TRY(open_stop_words(r, v, err));
@@ -244,7 +239,7 @@ static alf_status open_vectorizer(reference_text *r, const value *v, const value
     if (transformer == NULL)
         return ALF_OK;
     if (!value_is_a(transformer, module, "TfidfTransformer"))
-        return wrong(transformer, "a TfidfTransformer was expected", err);
+        return reference_wrong(transformer, "a TfidfTransformer was expected", err);
     return open_weights(r, transformer, err);
 }
 

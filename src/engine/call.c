@@ -127,3 +127,15 @@ alf_status call_axis(const kernel_call *c, int64_t axis, uint32_t rank, uint32_t
     *out = (uint32_t)(axis < 0 ? axis + limit : axis);
     return ALF_OK;
 }
+
+alf_status call_index(const kernel_call *c, uint64_t at, int64_t limit, uint64_t *out)
+{
+    const tensor *t = c->inputs[1];
+    int64_t index =
+        t->type == ONNX_INT32 ? ((const int32_t *)t->data)[at] : ((const int64_t *)t->data)[at];
+    if (index < -limit || index >= limit)
+        return call_fail(c, ALF_E_FORMAT, "index %" PRId64 " into %" PRId64 " elements", index,
+                         limit);
+    *out = (uint64_t)(index < 0 ? index + limit : index);
+    return ALF_OK;
+}

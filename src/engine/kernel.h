@@ -154,6 +154,8 @@ const tensor *call_input(const kernel_call *c, size_t i); /* NULL: left out */
 alf_status call_ints(const kernel_call *c, size_t i, int64_t *room, size_t limit, size_t *count);
 /* axis within [-rank, rank) -> [0, rank). */
 alf_status call_axis(const kernel_call *c, int64_t axis, uint32_t rank, uint32_t *out);
+/* Element `at` of input 1 (int32 or int64), an index within [-limit, limit) -> [0, limit). */
+alf_status call_index(const kernel_call *c, uint64_t at, int64_t limit, uint64_t *out);
 
 /* ---- tensors (tensor.c) ---- */
 

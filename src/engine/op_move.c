@@ -117,18 +117,6 @@ alf_status prepare_gather(prepare *p)
     return ALF_OK;
 }
 
-static alf_status gather_index(const kernel_call *c, uint64_t at, int64_t limit, uint64_t *out)
-{
-    const tensor *t = c->inputs[1];
-    int64_t index =
-        t->type == ONNX_INT32 ? ((const int32_t *)t->data)[at] : ((const int64_t *)t->data)[at];
-    if (index < -limit || index >= limit)
-        return call_fail(c, ALF_E_FORMAT, "index %" PRId64 " into %" PRId64 " elements", index,
-                         limit);
-    *out = (uint64_t)(index < 0 ? index + limit : index);
-    return ALF_OK;
-}
-
 alf_status run_gather(const kernel_call *c)
 {
     const int64_t *state = c->state;
@@ -149,7 +137,7 @@ alf_status run_gather(const kernel_call *c)
     char *to = c->outputs[0]->data;
     for (uint64_t i = 0; i < count; i++) {
         uint64_t index;
-        TRY(gather_index(c, i, in->dims[axis], &index));
+        TRY(call_index(c, i, in->dims[axis], &index));
         for (uint64_t o = 0; o < outer && inner > 0; o++)
             copy(to + (o * count + i) * inner, (const char *)in->data + o * row + index * inner,
                  inner);

@@ -115,18 +115,6 @@ static alf_status check_scatter(const kernel_call *c, uint32_t axis)
                      dims_text(in->dims, in->rank, data_text, sizeof data_text));
 }
 
-static alf_status scatter_index(const kernel_call *c, uint64_t at, int64_t limit, uint64_t *out)
-{
-    const tensor *t = c->inputs[1];
-    int64_t index =
-        t->type == ONNX_INT32 ? ((const int32_t *)t->data)[at] : ((const int64_t *)t->data)[at];
-    if (index < -limit || index >= limit)
-        return call_fail(c, ALF_E_FORMAT, "index %" PRId64 " into %" PRId64 " elements", index,
-                         limit);
-    *out = (uint64_t)(index < 0 ? index + limit : index);
-    return ALF_OK;
-}
-
 /* Steps to the next position in a tensor of `dims`; offset follows it in one of `strides`, except
  * along the axis. */
 static void next_position(const tensor *indices, uint32_t axis, const uint64_t *strides,
@@ -146,7 +134,7 @@ alf_status run_scatter(const kernel_call *c)
 {
     const int64_t *state = c->state;
     const tensor *in = c->inputs[0], *indices = c->inputs[1];
-    uint64_t strides[ONNX_MAX_RANK], offset = 0, index;
+    uint64_t strides[ONNX_MAX_RANK] = {0}, offset = 0, index;
     int64_t position[ONNX_MAX_RANK] = {0};
     uint32_t axis;
     TRY(call_axis(c, *state, in->rank, &axis));
@@ -161,7 +149,7 @@ alf_status run_scatter(const kernel_call *c)
     char *to = c->outputs[0]->data;
     const char *from = c->inputs[2]->data;
     for (uint64_t i = 0; i < count; i++) {
-        TRY(scatter_index(c, i, in->dims[axis], &index));
+        TRY(call_index(c, i, in->dims[axis], &index));
         memcpy(to + (offset + index * strides[axis]) * size, from + i * size, size);
         next_position(indices, axis, strides, position, &offset);
     }
