@@ -89,6 +89,8 @@ typedef struct alf_options {
     const char *profile;    /* "pipeline", "serving"; NULL: what the bundle says, else pipeline */
     double weights[3];      /* of rules, text model and anomaly detector; at least 0, not all 0 */
     bool zero_is_value; /* bundles without a manifest: a zero term is the number 0, not absent */
+    const char *engine; /* "native" (NULL: the same), "onnxruntime", "auto" (docs/engines.md) */
+    const char *onnx_runtime_library; /* path of libonnxruntime.so; NULL: where the loader looks */
 } alf_options;
 
 /* Fills in the defaults. Thread-safe. Since 0.1.0. */

@@ -135,6 +135,7 @@ static alf_status bind_library(void *handle, ort_api *out, alf_error *err)
         return error_set(err, ALF_E_UNSUPPORTED, "not ONNX Runtime: it does not tell its version");
     TRY(ort_api_check_version(version, err));
     (void)snprintf(out->version, sizeof out->version, "%s", version);
+    out->minor = strtoul(strchr(version, '.') + 1, NULL, 10); /* checked to be there */
     const ort_function *table = base->get_api(API_VERSION);
     if (table == NULL)
         return error_set(err, ALF_E_UNSUPPORTED,

@@ -27,7 +27,8 @@ typedef struct ort_cuda_options ort_cuda_options;
 enum { ORT_LOG_FATAL = 4, ORT_ARENA_ALLOCATOR = 1, ORT_MEMORY_DEFAULT = 0, ORT_KIND_TENSOR = 1 };
 
 typedef struct ort_api {
-    char version[32]; /* of the library, such as "1.31.1" */
+    char version[32];    /* of the library, such as "1.31.1" */
+    unsigned long minor; /* 31 of 1.31.1 */
 
     int (*error_code)(const ort_status *);
     const char *(*error_message)(const ort_status *);

@@ -7,7 +7,7 @@
 #include <inttypes.h>
 #include <string.h>
 
-enum { MAX_VALUES = 1 << 16, MAX_METADATA = 1 << 16 };
+enum { MAX_VALUES = 1 << 16, MAX_METADATA = 1 << 16, RIGHT_TREES = 24 };
 
 alf_status ort_tensor_info_read(const ort_api *api, const ort_tensor_info *info, onnx_type *type,
                                 uint32_t *rank, int64_t *dims, alf_error *err)
@@ -156,6 +156,33 @@ static alf_status read_metadata(engine *e, alf_error *err)
 
 /* ---- the whole ---- */
 
+/* Before 1.24 the library does not know TreeEnsemble of ai.onnx.ml 5 (1.20), or takes it and gives
+ * other probabilities where values are missing (measured with 1.21 to 1.23). A wrong answer is
+ * worse than none. A file that our reader does not take holds no such node that we know of. */
+static alf_status refuse_wrong_trees(const ort_api *api, alf_span file, alf_error *err)
+{
+    onnx_model *model = NULL;
+    alf_error ignored = {0};
+    bool found = false;
+    if (api->minor >= RIGHT_TREES)
+        return ALF_OK;
+    alf_status status = onnx_read(file, &model, &ignored);
+    if (status == ALF_E_NOMEM)
+        return error_nomem(err, "an ONNX file");
+    if (status != ALF_OK)
+        return ALF_OK;
+    for (size_t i = 0; i < model->node_count; i++)
+        found = found || (span_is(model->nodes[i].op_type, "TreeEnsemble") &&
+                          span_is(model->nodes[i].domain, "ai.onnx.ml"));
+    onnx_free(model);
+    if (!found)
+        return ALF_OK;
+    return error_set(err, ALF_E_UNSUPPORTED,
+                     "ONNX Runtime %s does not run TreeEnsemble of ai.onnx.ml 5 rightly; use 1.%d "
+                     "or later, or the native engine",
+                     api->version, (int)RIGHT_TREES);
+}
+
 static alf_status make_session(ort_model *m, alf_span file, const engine_options *options,
                                alf_error *err)
 {
@@ -186,6 +213,7 @@ alf_status ort_model_load(engine *e, alf_span file, const engine_options *option
         api, api->create_memory_info(ORT_ARENA_ALLOCATOR, ORT_MEMORY_DEFAULT, &m->cpu), err));
     if (file.size == 0)
         return error_set(err, ALF_E_FORMAT, "the ONNX file is empty");
+    TRY(refuse_wrong_trees(api, file, err));
     TRY(make_session(m, file, options, err));
     TRY(describe(e, err));
     return read_metadata(e, err);

@@ -58,6 +58,11 @@ static alf_status take_options(const alf_options *from, classifier_options *to, 
         to->ensemble.weight[i] = from->weights[i];
     to->rules_path = from->rules_path;
     to->models.literal_zero = from->zero_is_value;
+    engine_options_init(&to->models.engine);
+    to->models.engine.library = from->onnx_runtime_library;
+    if (from->engine != NULL && !engine_kind_from_name(from->engine, &to->models.engine.kind))
+        return error_set(err, ALF_E_ARGUMENT,
+                         "engine is \"%.50s\", expected native, onnxruntime or auto", from->engine);
     to->models.profile_given = from->profile != NULL;
     if (from->profile != NULL &&
         !log_profile_from_name(span_from_string(from->profile), &to->models.profile))

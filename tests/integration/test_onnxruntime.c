@@ -571,7 +571,17 @@ static void the_sample_bundle_says_the_same(void **state)
     read_logs(logs);
     sample_bundle_make(&b);
     must(models_open(&native, b.folder, &plain, &err), &err);
-    must(models_open(&runtime, b.folder, &other, &err), &err);
+    if (models_open(&runtime, b.folder, &other, &err) == ALF_E_UNSUPPORTED &&
+        strstr(err.message, "use 1.24 or later") != NULL) {
+        print_message("not run: %s\n", err.message);
+        models_close(&runtime);
+        models_close(&native);
+        sample_bundle_remove(&b);
+        arena_fini(&logs->memory);
+        mem_free(logs);
+        skip();
+    }
+    must(err.status, &err);
     assert_string_equal(models_run_on(&native), "native");
     assert_string_equal(models_run_on(&runtime), "onnxruntime");
 

@@ -91,6 +91,13 @@ static void wrong_arguments_are_refused(void **state)
     alf_options_init(&options);
     options.rules_path = "/nonexistent.yaml";
     assert_int_equal(alf_classifier_open(sample.folder, &options, &c, &err), ALF_E_NOT_FOUND);
+    alf_options_init(&options);
+    options.engine = "gpu";
+    assert_int_equal(alf_classifier_open(sample.folder, &options, &c, &err), ALF_E_ARGUMENT);
+    options.engine = "onnxruntime";
+    options.onnx_runtime_library = "/nonexistent.so";
+    assert_int_equal(alf_classifier_open(sample.folder, &options, &c, &err), ALF_E_NOT_FOUND);
+    assert_non_null(strstr(err.message, "ONNX Runtime"));
     alf_batch *b;
     assert_int_equal(alf_batch_new(NULL, &b, &err), ALF_E_ARGUMENT);
     assert_int_equal(alf_batch_classify(NULL, NULL, 0, &err), ALF_E_ARGUMENT);
