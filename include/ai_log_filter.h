@@ -93,19 +93,23 @@ typedef struct alf_options {
     const char *onnx_runtime_library; /* path of libonnxruntime.so; NULL: where the loader looks */
 } alf_options;
 
-/* Fills in the defaults. Thread-safe. Since 0.1.0. */
+/* Fills in the defaults; options must not be NULL. Thread-safe. Since 0.1.0. */
 void alf_options_init(alf_options *options);
 
 /*
  * Opens the bundle in the folder model_path (NUL-terminated; made by `ai-log-filter convert`).
  * options: NULL for the defaults; borrowed during the call only.
  * On success *out is owned by the caller, who frees it with alf_classifier_free. On failure *out is
- * NULL and *err (NULL allowed) says why. Thread-safe. Since 0.1.0.
+ * NULL and *err (NULL allowed) says why: ALF_E_ARGUMENT for options, ALF_E_CONFIG for a rules file,
+ * ALF_E_NOT_FOUND for a file or a library that is missing, and what the files of the bundle deserve
+ * (ALF_E_IO, ALF_E_FORMAT, ALF_E_LIMIT, ALF_E_UNSUPPORTED, ALF_E_REFUSED). Thread-safe. Since
+ * 0.1.0.
  */
 alf_status alf_classifier_open(const char *model_path, const alf_options *options,
                                alf_classifier **out, alf_error *err);
 
-/* Frees the classifier (NULL allowed). All its batches must have been freed. Since 0.1.0. */
+/* Frees the classifier (NULL allowed). All its batches must have been freed, and no other thread
+ * may use it any more. Since 0.1.0. */
 void alf_classifier_free(alf_classifier *classifier);
 
 /* ---- classifying ---- */
@@ -136,10 +140,15 @@ typedef struct alf_result {
  */
 typedef struct alf_batch alf_batch;
 
-/* A batch for the classifier, which must outlive it. On success *out is owned by the caller. Since
- * 0.1.0. */
+/*
+ * A batch for the classifier, which must outlive it. On success *out is owned by the caller, who
+ * frees it with alf_batch_free. On failure (ALF_E_NOMEM, ALF_E_ARGUMENT, or what ONNX Runtime
+ * refuses) *out is NULL and *err (NULL allowed) says why. Thread-safe. Since 0.1.0.
+ */
 alf_status alf_batch_new(alf_classifier *classifier, alf_batch **out, alf_error *err);
-void alf_batch_free(alf_batch *batch); /* NULL allowed */
+
+/* Frees the batch (NULL allowed) and its results. Since 0.1.0. */
+void alf_batch_free(alf_batch *batch);
 
 /*
  * Classifies count logs. Each is one record without its line end: plain text, syslog, CEF, LEEF or
@@ -150,9 +159,13 @@ void alf_batch_free(alf_batch *batch); /* NULL allowed */
  */
 alf_status alf_batch_classify(alf_batch *batch, const alf_span *logs, size_t count, alf_error *err);
 
-/* The results of the last alf_batch_classify, in the order of its logs. They stay valid until the
- * next one. index must be below the count; NULL otherwise. Since 0.1.0. */
+/* The result of log `index` of the last alf_batch_classify, counted from 0; NULL when there is no
+ * such log. It belongs to the batch and stays valid until its next alf_batch_classify. Since 0.1.0.
+ */
 const alf_result *alf_batch_result(const alf_batch *batch, size_t index);
+
+/* How many results there are: the count of the last alf_batch_classify, 0 before it and when it
+ * failed. Since 0.1.0. */
 size_t alf_batch_count(const alf_batch *batch);
 
 /* ---- health and statistics ---- */
@@ -171,7 +184,8 @@ typedef struct alf_health {
     const char *inference_engine; /* "native", "onnxruntime", or "native+onnxruntime" */
 } alf_health;
 
-/* Thread-safe. Since 0.1.0. */
+/* Fills *out with the state of now; neither pointer may be NULL. Its strings are static.
+ * Thread-safe. Since 0.1.0. */
 void alf_get_health_status(const alf_classifier *classifier, alf_health *out);
 
 typedef struct alf_component_statistics {
@@ -186,7 +200,8 @@ typedef struct alf_statistics {
     alf_component_statistics components[ALF_COMPONENTS];
 } alf_statistics;
 
-/* Counted since the classifier was opened, over all its batches. Thread-safe. Since 0.1.0. */
+/* Fills *out with what was counted since the classifier was opened, over all its batches; neither
+ * pointer may be NULL. Its strings are static. Thread-safe. Since 0.1.0. */
 void alf_get_performance_statistics(const alf_classifier *classifier, alf_statistics *out);
 
 #if defined(__GNUC__)

@@ -74,9 +74,10 @@ static alf_status take_options(const alf_options *from, classifier_options *to, 
 alf_status alf_classifier_open(const char *model_path, const alf_options *options,
                                alf_classifier **out, alf_error *err)
 {
+    if (out != NULL)
+        *out = NULL;
     if (out == NULL || model_path == NULL)
         return error_set(err, ALF_E_ARGUMENT, "model_path and out must not be NULL");
-    *out = NULL;
     classifier_options inner;
     classifier_options_init(&inner);
     if (options != NULL)
@@ -104,9 +105,10 @@ void alf_classifier_free(alf_classifier *handle)
 
 alf_status alf_batch_new(alf_classifier *handle, alf_batch **out, alf_error *err)
 {
+    if (out != NULL)
+        *out = NULL;
     if (out == NULL || handle == NULL)
         return error_set(err, ALF_E_ARGUMENT, "classifier and out must not be NULL");
-    *out = NULL;
     alf_batch *b = mem_calloc(1, sizeof *b);
     if (b == NULL)
         return error_nomem(err, "a batch");

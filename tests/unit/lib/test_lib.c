@@ -74,6 +74,7 @@ static void wrong_arguments_are_refused(void **state)
     alf_classifier *c = (alf_classifier *)&err;
     alf_options options;
     assert_int_equal(alf_classifier_open(NULL, NULL, &c, &err), ALF_E_ARGUMENT);
+    assert_null(c);
     assert_int_equal(alf_classifier_open("/nonexistent", NULL, &c, &err), ALF_E_NOT_FOUND);
     assert_null(c);
     assert_string_equal(err.file, "/nonexistent");
@@ -98,8 +99,9 @@ static void wrong_arguments_are_refused(void **state)
     options.onnx_runtime_library = "/nonexistent.so";
     assert_int_equal(alf_classifier_open(sample.folder, &options, &c, &err), ALF_E_NOT_FOUND);
     assert_non_null(strstr(err.message, "ONNX Runtime"));
-    alf_batch *b;
+    alf_batch *b = (alf_batch *)&err;
     assert_int_equal(alf_batch_new(NULL, &b, &err), ALF_E_ARGUMENT);
+    assert_null(b);
     assert_int_equal(alf_batch_classify(NULL, NULL, 0, &err), ALF_E_ARGUMENT);
     alf_classifier_free(NULL);
     alf_batch_free(NULL);
