@@ -364,6 +364,6 @@ const args_command command_classify = {
     .examples =
         "ai-log-filter classify --model build/sample examples/logs/mixed.log\n"
         "tail -n 1000 /var/log/syslog | ai-log-filter classify --model build/sample --text -\n"
-        "ai-log-filter classify --config configs/config.yaml --components --output out.ndjson "
+        "ai-log-filter classify --config config.yaml --components --output out.ndjson "
         "app.csv",
     .run = run};
