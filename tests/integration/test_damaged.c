@@ -121,7 +121,7 @@ static void cut_everywhere(const char *path)
 
 static void change_everywhere(const char *path)
 {
-    static const unsigned char masks[] = {0xFF, 0x01, 0x80};
+    static const unsigned char masks[] = {0xFF, 0x01};
     buf model;
     alf_error err;
     read_model(path, &model);
