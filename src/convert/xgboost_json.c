@@ -17,16 +17,16 @@ typedef struct reader {
     alf_error *err;
 } reader;
 
-static void *allocate(const reader *r, size_t count, size_t size, alf_status *status)
+void *xgb_allocate(arena *a, size_t count, size_t size, alf_status *status, alf_error *err)
 {
-    void *memory = arena_alloc(r->a, count, size);
+    void *memory = arena_alloc(a, count, size);
     *status = ALF_OK;
-    if (memory == NULL && arena_over_limit(r->a, count, size))
-        *status = error_set(r->err, ALF_E_LIMIT,
+    if (memory == NULL && arena_over_limit(a, count, size))
+        *status = error_set(err, ALF_E_LIMIT,
                             "the XGBoost model needs more than the %zu bytes of memory allowed",
-                            r->a->limit);
+                            a->limit);
     else if (memory == NULL)
-        *status = error_nomem(r->err, "an XGBoost model");
+        *status = error_nomem(err, "an XGBoost model");
     return memory;
 }
 
@@ -188,7 +188,7 @@ static alf_status read_tree(const reader *r, const value *tree, xgb_tree *out)
     TRY(get_column_of(r, tree, "split_conditions", count, &c.value));
     TRY(get_column_of(r, tree, "default_left", count, &c.default_left));
     out->node_count = (uint32_t)count;
-    out->nodes = allocate(r, count, sizeof *out->nodes, &status);
+    out->nodes = xgb_allocate(r->a, count, sizeof *out->nodes, &status, r->err);
     TRY(status);
     for (size_t i = 0; i < count; i++)
         if (!read_node(&c, i, &out->nodes[i]))
@@ -210,9 +210,9 @@ static alf_status read_trees(const reader *r, const value *model, xgb_model *m)
     if (count > INT32_MAX)
         return wrong(r, "trees", "fewer than 2^31", trees);
     m->tree_count = (uint32_t)count;
-    m->trees = allocate(r, count, sizeof *m->trees, &status);
+    m->trees = xgb_allocate(r->a, count, sizeof *m->trees, &status, r->err);
     TRY(status);
-    m->groups = allocate(r, count, sizeof *m->groups, &status);
+    m->groups = xgb_allocate(r->a, count, sizeof *m->groups, &status, r->err);
     TRY(status);
     TRY(get_column_of(r, model, "tree_info", count, &groups));
     for (size_t i = 0; i < count; i++) {
@@ -235,7 +235,7 @@ static alf_status read_rounds(const reader *r, const value *model, xgb_model *m)
     if (ends.count == 0)
         return wrong(r, "iteration_indptr", "at least one item", ends.list);
     m->iteration_count = ends.count - 1;
-    m->iteration_ends = allocate(r, ends.count, sizeof *m->iteration_ends, &status);
+    m->iteration_ends = xgb_allocate(r->a, ends.count, sizeof *m->iteration_ends, &status, r->err);
     TRY(status);
     int64_t before = 0;
     for (size_t i = 0; i < ends.count; i++) {
@@ -254,7 +254,7 @@ static alf_status read_weight_drop(const reader *r, const value *dart, xgb_model
     column weights;
     alf_status status;
     TRY(get_column_of(r, dart, "weight_drop", m->tree_count, &weights));
-    m->weight_drop = allocate(r, weights.count, sizeof *m->weight_drop, &status);
+    m->weight_drop = xgb_allocate(r->a, weights.count, sizeof *m->weight_drop, &status, r->err);
     TRY(status);
     for (size_t i = 0; i < weights.count; i++)
         if (!column_real(&weights, i, &m->weight_drop[i]))
@@ -299,7 +299,7 @@ static alf_status read_base_score(const reader *r, const value *parameters, xgb_
     if (!list && !value_to_double(parsed, &number))
         return wrong(r, "base_score", "a number or a list of numbers", parsed);
     m->base_score_count = list ? (uint32_t)c.count : 1;
-    m->base_score = allocate(r, m->base_score_count, sizeof *m->base_score, &status);
+    m->base_score = xgb_allocate(r->a, m->base_score_count, sizeof *m->base_score, &status, r->err);
     TRY(status);
     for (uint32_t i = 0; list && i < m->base_score_count; i++)
         if (!column_real(&c, i, &m->base_score[i]))

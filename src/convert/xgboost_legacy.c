@@ -71,19 +71,6 @@ static alf_status bad(const reader *r, const uint8_t *at, const char *what, int6
                     what, expected);
 }
 
-static void *allocate(const reader *r, size_t count, size_t size, alf_status *status)
-{
-    void *memory = arena_alloc(r->a, count, size);
-    *status = ALF_OK;
-    if (memory == NULL && arena_over_limit(r->a, count, size))
-        *status = error_set(r->err, ALF_E_LIMIT,
-                            "the XGBoost model needs more than the %zu bytes of memory allowed",
-                            r->a->limit);
-    else if (memory == NULL)
-        *status = error_nomem(r->err, "an XGBoost model");
-    return memory;
-}
-
 /* A 64-bit count of items of the given size, and the bytes of them all. */
 static alf_status take_items(reader *r, size_t size, const char *what, uint64_t *count,
                              const uint8_t **out)
@@ -121,7 +108,7 @@ static alf_status read_learner(reader *r, xgb_model *m, learner *l)
     const uint8_t *p;
     alf_status status;
     TRY(take(r, LEARNER_SIZE, "the learner's parameters", &p));
-    m->base_score = allocate(r, 1, sizeof(float), &status);
+    m->base_score = xgb_allocate(r->a, 1, sizeof(float), &status, r->err);
     TRY(status);
     m->base_score[0] = get_f32(p);
     m->base_score_count = 1;
@@ -174,7 +161,7 @@ static alf_status read_tree(reader *r, xgb_tree *tree)
     TRY(take(r, (uint64_t)count * NODE_SIZE, "the nodes of a tree", &nodes));
     TRY(take(r, (uint64_t)count * STATISTICS_SIZE, "the statistics of a tree", &ignored));
     tree->node_count = (uint32_t)count;
-    tree->nodes = allocate(r, (size_t)count, sizeof *tree->nodes, &status);
+    tree->nodes = xgb_allocate(r->a, (size_t)count, sizeof *tree->nodes, &status, r->err);
     TRY(status);
     for (size_t i = 0; i < (size_t)count; i++)
         TRY(read_node(r, nodes + i * NODE_SIZE, &tree->nodes[i]));
@@ -186,7 +173,7 @@ static alf_status read_groups(reader *r, xgb_model *m)
     const uint8_t *p;
     alf_status status;
     TRY(take(r, (uint64_t)m->tree_count * 4, "the groups of the trees", &p));
-    m->groups = allocate(r, m->tree_count, sizeof *m->groups, &status);
+    m->groups = xgb_allocate(r->a, m->tree_count, sizeof *m->groups, &status, r->err);
     TRY(status);
     for (size_t i = 0; i < m->tree_count; i++)
         m->groups[i] = get_u32(p + i * 4);
@@ -201,7 +188,7 @@ static alf_status read_weight_drop(reader *r, xgb_model *m)
     TRY(take_items(r, 4, "weight_drop", &count, &p));
     if (count != m->tree_count)
         return bad(r, p, "the length of weight_drop", (int64_t)count, "one per tree");
-    m->weight_drop = allocate(r, m->tree_count, sizeof *m->weight_drop, &status);
+    m->weight_drop = xgb_allocate(r->a, m->tree_count, sizeof *m->weight_drop, &status, r->err);
     TRY(status);
     for (size_t i = 0; i < m->tree_count; i++)
         m->weight_drop[i] = get_f32(p + i * 4);
@@ -222,7 +209,7 @@ static alf_status read_booster(reader *r, bool dart, xgb_model *m)
                         "trees whose leaves hold vectors (of %" PRId32 ") are not supported",
                         vector);
     m->tree_count = (uint32_t)count;
-    m->trees = allocate(r, m->tree_count, sizeof *m->trees, &status);
+    m->trees = xgb_allocate(r->a, m->tree_count, sizeof *m->trees, &status, r->err);
     TRY(status);
     for (size_t i = 0; i < m->tree_count; i++)
         TRY(read_tree(r, &m->trees[i]));

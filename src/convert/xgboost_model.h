@@ -47,6 +47,9 @@ typedef struct xgb_model {
  * configuration that pickles have or without. What is built lies in a; text borrows from bytes. */
 alf_status xgb_read(alf_span bytes, arena *a, xgb_model *out, alf_error *err);
 
+/* count * size zeroed bytes of the arena; *status says why when it gives NULL. */
+void *xgb_allocate(arena *a, size_t count, size_t size, alf_status *status, alf_error *err);
+
 /* The part of xgb_read that knows the binary format. */
 alf_status xgb_read_legacy(alf_span bytes, arena *a, xgb_model *out, alf_error *err);
 
