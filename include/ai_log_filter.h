@@ -142,8 +142,8 @@ typedef struct alf_batch alf_batch;
 
 /*
  * A batch for the classifier, which must outlive it. On success *out is owned by the caller, who
- * frees it with alf_batch_free. On failure (ALF_E_NOMEM, ALF_E_ARGUMENT, or what ONNX Runtime
- * refuses) *out is NULL and *err (NULL allowed) says why. Thread-safe. Since 0.1.0.
+ * frees it with alf_batch_free. On failure (ALF_E_NOMEM, ALF_E_ARGUMENT) *out is NULL and *err
+ * (NULL allowed) says why. Thread-safe. Since 0.1.0.
  */
 alf_status alf_batch_new(alf_classifier *classifier, alf_batch **out, alf_error *err);
 
