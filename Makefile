@@ -43,9 +43,11 @@ check-arm64: ## cross-compile for arm64 and run the tests under QEMU
 	@cmake --build build/arm64 -j $(JOBS) -- --no-print-directory
 	@ctest --preset arm64 -j $(JOBS) -LE "cli|integration"
 
-peers: build ## compare with ONNX Runtime and the golden answers (needs a Python package index)
+peers: deps ## compare with ONNX Runtime and the golden answers (needs a Python package index)
 	@bash scripts/install-deps.sh check peers
-	@bash scripts/peers/run.sh $(RELEASE)/ai-log-filter
+	@cmake --preset release -DBUILD_TESTING=ON >/dev/null
+	@cmake --build $(RELEASE) -j $(JOBS) -- --no-print-directory
+	@bash scripts/peers/run.sh $(RELEASE)
 
 sample: ## train models/sample again
 	@bash scripts/install-deps.sh sample

@@ -28,7 +28,13 @@ packages_of() {
     esac
 }
 
-installed() { [ "$(dpkg-query -W -f '${Status}' "$1" 2>/dev/null)" = "install ok installed" ]; }
+# A package may be there for several architectures; a name without one means this machine's.
+installed() {
+    local name=$1
+    [[ $name == *:* ]] || name="$name:$(dpkg --print-architecture)"
+    { dpkg-query -W -f '${Status}\n' "$name" "${name%:*}:all" 2>/dev/null || true; } |
+        grep -qx 'install ok installed'
+}
 
 missing=()
 for group in "${@:-build}"; do

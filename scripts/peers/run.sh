@@ -1,10 +1,10 @@
 #!/usr/bin/env bash
 # `make peers`: ONNX Runtime, scikit-learn and XGBoost judge what the program converts. Skipped with a
-# reason where they cannot be installed. Usage: scripts/peers/run.sh PROGRAM
+# reason where they cannot be installed. Usage: scripts/peers/run.sh RELEASE_BUILD_FOLDER (with tests)
 set -euo pipefail
 cd "$(dirname "$0")/../.."
-program=$1
-build=$(dirname "$program")
+build=$1
+program=$build/ai-log-filter
 folder=build/peers
 reference=../shared/reference
 
@@ -33,3 +33,7 @@ fi
 
 say "every graph that the emitters' tests make"
 sh scripts/peers/check_emitted.sh "$build" "$python"
+
+say "ONNX Runtime as an engine, and compare"
+library=$(find "$folder"/lib -name 'libonnxruntime.so.*' | head -1)
+ALF_ONNXRUNTIME=$PWD/$library ctest --test-dir "$build" -R 'test_onnxruntime|test_compare' --output-on-failure
