@@ -18,7 +18,7 @@ make --no-print-directory fuzz-build >build-fuzz.log 2>&1 || {
     exit 1
 }
 rm -f build-fuzz.log
-mkdir -p build/fuzz/found build/fuzz/work
+mkdir -p build/fuzz/found build/fuzz/learned
 
 targets=("$@")
 if [ ${#targets[@]} -eq 0 ]; then
@@ -26,7 +26,7 @@ if [ ${#targets[@]} -eq 0 ]; then
 fi
 
 fuzz_one() {
-    local name=$1 corpus=tests/fuzz/corpus/$1 work=build/fuzz/work/$1 log=build/fuzz/work/$1.log
+    local name=$1 corpus=tests/fuzz/corpus/$1 work=build/fuzz/learned/$1 log=build/fuzz/learned/$1.log
     local dictionary=()
     mkdir -p "$work"
     [ -f "tests/fuzz/$name.dict" ] && dictionary=("-dict=tests/fuzz/$name.dict")
@@ -49,7 +49,7 @@ if [ "$keep" = yes ]; then
     for name in "${targets[@]}"; do
         merged=$(mktemp -d)
         "build/fuzz/tests/$name" -merge=1 -max_len=4096 "$merged" "tests/fuzz/corpus/$name" \
-            "build/fuzz/work/$name" >/dev/null 2>&1 || true
+            "build/fuzz/learned/$name" >/dev/null 2>&1 || true
         # A corpus is kept small: the smallest inputs first, up to 300 of them.
         find "$merged" -type f -size -8k -printf '%s %p\n' | sort -n | head -300 | cut -d' ' -f2- |
             xargs -r -I{} cp -n {} "tests/fuzz/corpus/$name/"
