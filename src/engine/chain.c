@@ -10,7 +10,7 @@
 
 enum {
     LARGEST_CHUNK = 256,
-    CHUNK_BYTES = 4 << 20,
+    CHUNK_BYTES = 1 << 18,  /* of rows of terms: what a cache holds */
     PADDED_BYTES = 1 << 20, /* rows of a chunk times its longest text */
     MAX_COLUMNS = 1 << 22
 };
