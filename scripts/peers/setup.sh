@@ -5,7 +5,7 @@
 #
 # FOLDER: where the environment goes; PYTHON: the interpreter (python3). ONNX Runtime, onnx and
 # numpy must install; scikit-learn, XGBoost and joblib are taken too where they fit that
-# interpreter. SKLEARN, XGBOOST and NUMPY choose versions, since a joblib file is best read by the
+# interpreter. SKLEARN, XGBOOST, NUMPY, ONNX and ONNXRUNTIME choose versions, since a joblib file is best read by the
 # versions that wrote it; for models/sample, with Python 3.11:
 #   NUMPY=numpy==1.24.2 SKLEARN=scikit-learn==1.2.1 XGBOOST=xgboost==1.7.4 setup.sh FOLDER python3.11
 # Exit: 0 ready, 77 skipped (no Python, or pip does not reach its index), 2 wrong usage.
@@ -34,7 +34,7 @@ pip() {
 }
 
 numpy=${NUMPY:-numpy}
-pip "$numpy" onnx onnxruntime || skip "pip could not install onnxruntime, onnx and numpy from its index"
+pip "$numpy" "${ONNX:-onnx}" "${ONNXRUNTIME:-onnxruntime}" || skip "pip could not install onnxruntime, onnx and numpy from its index"
 for package in "${SKLEARN:-scikit-learn}" "${XGBOOST:-xgboost}" joblib; do
     pip "$numpy" "$package" || echo "without $package: joblib files cannot be read, use --golden"
 done

@@ -271,10 +271,18 @@ static alf_status find_matches(onnx_model *m, const token_pattern *pattern, alf_
     TRY(add_encoder(m, "matches", "is_match", 1, &node, err));
     TRY(onnx_set_strings(m, node, "keys_strings", &none, 1, err));
     TRY(onnx_set_ints(m, node, "values_int64s", (const int64_t[]){0}, 1, err));
-    TRY(emit_axis(m, "in_token", 2, err));
-    TRY(onnx_add_node(m, "", "ReduceSum", "match_count", "is_match in_token", "match_count", &node,
+    /* One row per token, summed, and back to the tokens' shape: where no text has a token,
+     * Tokenizer gives no third axis to sum over. */
+    TRY(onnx_add_node(m, "", "Flatten", "token_rows", "is_match", "token_rows", &node, err));
+    TRY(onnx_set_int(m, node, "axis", 2, err));
+    TRY(emit_axis(m, "in_token", 1, err));
+    TRY(onnx_add_node(m, "", "ReduceSum", "row_count", "token_rows in_token", "row_count", &node,
                       err));
     TRY(onnx_set_int(m, node, "keepdims", 0, err));
+    TRY(emit_node(m, "Shape", "tokens", "token_shape", err));
+    TRY(onnx_add_node(m, "", "Reshape", "match_count", "row_count token_shape", "match_count",
+                      &node, err));
+    TRY(onnx_set_int(m, node, "allowzero", 1, err));
     return emit_cast(m, "match_count", "matched", ONNX_BOOL, err);
 }
 
