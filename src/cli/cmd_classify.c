@@ -14,6 +14,7 @@
 #include <math.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 enum { PIECE = 1 << 16, MAX_BATCH = 4096 };
@@ -116,12 +117,34 @@ static alf_status read_settings(classification *c, const args_values *values,
     return ALF_OK;
 }
 
-static alf_status open_output(classification *c, const char *path, alf_error *err)
+/* Writing over a file that is to be read would lose its logs. */
+static alf_status check_not_input(const char *path, const args_values *values, alf_error *err)
+{
+    struct stat output;
+    struct stat input;
+    if (stat(path, &output) != 0 || !S_ISREG(output.st_mode))
+        return ALF_OK;
+    for (int i = 0; i < values->file_count || i == 0; i++) {
+        const char *file = values->file_count > 0 ? values->files[i] : "-";
+        int found = strcmp(file, "-") == 0 ? fstat(STDIN_FILENO, &input) : stat(file, &input);
+        if (found == 0 && input.st_dev == output.st_dev && input.st_ino == output.st_ino)
+            return error_set(err, ALF_E_ARGUMENT,
+                             "--output \"%.200s\" is an input too and would be overwritten; name "
+                             "another file",
+                             path);
+    }
+    return ALF_OK;
+}
+
+static alf_status open_output(classification *c, const char *path, const args_values *values,
+                              alf_error *err)
 {
     c->output = stdout;
     c->output_name = "standard output";
     if (path == NULL || strcmp(path, "-") == 0)
         return ALF_OK;
+    c->output = NULL;
+    TRY(check_not_input(path, values, err));
     c->output_name = path;
     c->output = fopen(path, "we");
     if (c->output != NULL)
@@ -144,7 +167,7 @@ static alf_status set_up(classification *c, const args_values *values, alf_error
     c->verdicts = mem_calloc(c->batch, sizeof *c->verdicts);
     if (c->events == NULL || c->verdicts == NULL)
         return error_nomem(err, "a batch");
-    return open_output(c, value_of(values, "output"), err);
+    return open_output(c, value_of(values, "output"), values, err);
 }
 
 /* ---- a batch ---- */

@@ -68,6 +68,12 @@ expect 3 'not a folder' classify --model "$work/absent" "$work/two"
 expect 3 'convert' classify --model "$source_dir/models/sample" "$work/two"
 expect 3 'absent.log' classify --model "$work/b" "$work/absent.log" "$work/two"
 [ "$(wc -l <"$work/out")" -eq 2 ] || fail "a missing file stopped the others"
+cp "$work/two" "$work/same" && ln "$work/same" "$work/link"
+expect 2 'would be overwritten' classify --model "$work/b" --output "$work/same" "$work/two" "$work/same"
+expect 2 'would be overwritten' classify --model "$work/b" --output "$work/link" "$work/same"
+"$program" classify --model "$work/b" --output "$work/same" - <"$work/same" >"$work/out" 2>&1
+[ $? -eq 2 ] || fail "--output on the file behind standard input"
+cmp -s "$work/two" "$work/same" || fail "an input was overwritten"
 expect 2 'expected auto, text' classify --model "$work/b" --format xml "$work/two"
 expect 3 'cannot create' classify --model "$work/b" --output /nonexistent/o "$work/two"
 if [ -e /dev/full ]; then
