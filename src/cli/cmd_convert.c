@@ -1,4 +1,5 @@
 /* convert: joblib models -> a bundle of ONNX files, proved equal. */
+#define _XOPEN_SOURCE 700 /* realpath */
 #include "cli/commands.h"
 
 #include "base/embedded.h"
@@ -12,6 +13,7 @@
 #include <inttypes.h>
 #include <limits.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 enum { MAX_PARITY_FILE = 256 << 20, MAX_ONNX_FILE = 512 << 20 };
@@ -52,12 +54,30 @@ static alf_status wrong_value(alf_error *err, const char *option, const char *fo
                      expected);
 }
 
+/* Replacing a folder removes what is in it, so the models must not be in there. */
+static alf_status check_apart(const char *input, const char *output, alf_error *err)
+{
+    char from[PATH_MAX];
+    char to[PATH_MAX];
+    if (realpath(input, from) == NULL || realpath(output, to) == NULL)
+        return ALF_OK;
+    size_t size = strlen(to);
+    if (strncmp(from, to, size) != 0 || (from[size] != '\0' && from[size] != '/'))
+        return ALF_OK;
+    return error_set(
+        err, ALF_E_ARGUMENT,
+        "--input %.150s is inside --output %.150s, which is replaced as a whole; choose "
+        "another output folder",
+        input, output);
+}
+
 static alf_status read_options(conversion *c, const args_values *values, alf_error *err)
 {
     c->input = value_of(values, "input");
     c->output = value_of(values, "output");
     if (c->input == NULL || c->output == NULL)
         return error_set(err, ALF_E_ARGUMENT, "--input and --output are required; see --help");
+    TRY(check_apart(c->input, c->output, err));
     const char *profile = value_of(values, "profile");
     c->profile = LOG_PROFILE_PIPELINE;
     if (profile != NULL && !log_profile_from_name(span_from_string(profile), &c->profile))

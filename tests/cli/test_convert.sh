@@ -35,6 +35,12 @@ sha256sum "$work"/b/* | sed "s|$work/b/||" | cmp -s - "$work/first" || fail "a s
 mkdir "$work/other" && touch "$work/other/precious"
 expect 3 'not a bundle' convert --input "$sample" --output "$work/other" --force
 [ -f "$work/other/precious" ] || fail "a foreign folder was touched"
+cp -r "$sample" "$work/in" && cp "$work/b/manifest.json" "$work/in/"
+expect 2 'inside --output' convert --input "$work/in" --output "$work/in" --force
+mkdir "$work/b/models" && cp -r "$sample"/. "$work/b/models"
+expect 2 'inside --output' convert --input "$work/b/models" --output "$work/b" --force
+[ -f "$work/in/tfidf_xgboost/model.joblib" ] && [ -d "$work/b/models" ] || fail "the source was removed"
+rm -r "$work/b/models"
 expect 0 '"match":true' convert --input "$sample" --output "$work/json" --json
 jq -e .manifest.proof "$work/out" >/dev/null || fail "--json is not JSON"
 expect 0 'Bundle written' convert --input "$sample" --output "$work/one" --model anomaly
