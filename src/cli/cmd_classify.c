@@ -4,7 +4,7 @@
 #include "base/clock.h"
 #include "base/mem.h"
 #include "base/span.h"
-#include "cli/config.h"
+#include "cli/settings.h"
 #include "cli/verdict_json.h"
 #include "logs/reader.h"
 
@@ -84,37 +84,12 @@ static alf_status read_settings(classification *c, const args_values *values,
 {
     TRY(config_load(&c->config, value_of(values, "config"), err));
     TRY(read_format(value_of(values, "format"), &c->input, err));
-    const config *g = &c->config;
-    const char *model = value_of(values, "model");
-    const char *rules_path = value_of(values, "rules");
-    const char *profile = value_of(values, "profile");
-    profile = profile != NULL ? profile : g->profile;
-    classifier_options_init(out);
-    out->bundle = model != NULL ? model : g->model_path;
-    out->rules_path = rules_path != NULL         ? rules_path
-                      : g->rules_path[0] != '\0' ? g->rules_path
-                                                 : NULL;
-    out->models.literal_zero = strcmp(g->absent_terms, "zero") == 0;
-    out->models.named.path[MODELS_ANOMALY] = g->anomaly_onnx;
-    out->models.named.path[MODELS_CLASSIFIER] = g->classifier_onnx;
-    out->models.named.path[MODELS_SCALER] = g->scaler_path;
-    out->models.named.path[MODELS_VECTORIZER] = g->vectorizer_path;
-    config_engine(g, &out->models.engine);
-    TRY(config_choose_engine(value_of(values, "engine"), &out->models.engine, err));
-    out->models.profile_given = profile[0] != '\0';
-    out->ensemble.weight[COMPONENT_RULES] = g->weight_rules;
-    out->ensemble.weight[COMPONENT_TEXT] = g->weight_text;
-    out->ensemble.weight[COMPONENT_ANOMALY] = g->weight_anomaly;
-    c->batch = (size_t)g->batch_size;
-    if (out->bundle[0] == '\0')
-        return error_set(err, ALF_E_ARGUMENT,
-                         "no model: give --model DIR, or model.path in the configuration, or "
-                         "MODEL_PATH in the environment");
-    if (out->models.profile_given &&
-        !log_profile_from_name(span_from_string(profile), &out->models.profile))
-        return error_set(err, ALF_E_ARGUMENT,
-                         "--profile is \"%.50s\", expected pipeline or serving", profile);
-    return ALF_OK;
+    c->batch = (size_t)c->config.batch_size;
+    settings_options given = {.model = value_of(values, "model"),
+                              .rules = value_of(values, "rules"),
+                              .profile = value_of(values, "profile"),
+                              .engine = value_of(values, "engine")};
+    return settings_classifier(&c->config, &given, out, err);
 }
 
 /* Writing over a file that is to be read would lose its logs. */
