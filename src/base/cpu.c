@@ -1,0 +1,91 @@
+/* What the CPU can do. The machine is asked once; the answer is one atomic number. */
+#include "base/cpu.h"
+
+#include <stdatomic.h>
+#include <stdlib.h>
+#include <string.h>
+
+static const char *const names[CPU_LEVELS] = {"portable", "neon", "avx2", "avx512", "avx512vbmi"};
+
+static const int not_asked = -1;
+static atomic_int best = not_asked;
+
+static bool of_this_architecture(cpu_level level)
+{
+#if defined(__x86_64__)
+    return level != CPU_NEON;
+#elif defined(__aarch64__)
+    return level <= CPU_NEON;
+#else
+    return level == CPU_PORTABLE;
+#endif
+}
+
+/* The compilers' own check includes whether the system keeps the wide registers. */
+static cpu_level ask_machine(void)
+{
+#if defined(__x86_64__)
+    __builtin_cpu_init();
+    if (!__builtin_cpu_supports("avx2") || !__builtin_cpu_supports("bmi") ||
+        !__builtin_cpu_supports("bmi2") || !__builtin_cpu_supports("popcnt"))
+        return CPU_PORTABLE;
+    if (!__builtin_cpu_supports("avx512f") || !__builtin_cpu_supports("avx512bw") ||
+        !__builtin_cpu_supports("avx512cd") || !__builtin_cpu_supports("avx512dq") ||
+        !__builtin_cpu_supports("avx512vl"))
+        return CPU_AVX2;
+    if (!__builtin_cpu_supports("avx512vbmi") || !__builtin_cpu_supports("avx512vbmi2") ||
+        !__builtin_cpu_supports("avx512vnni") || !__builtin_cpu_supports("avx512bitalg") ||
+        !__builtin_cpu_supports("avx512vpopcntdq"))
+        return CPU_AVX512;
+    return CPU_AVX512VBMI;
+#elif defined(__aarch64__)
+    return CPU_NEON;
+#else
+    return CPU_PORTABLE;
+#endif
+}
+
+/* The highest level of this architecture at or below both. */
+static cpu_level lower_of(cpu_level machine, cpu_level wanted)
+{
+    cpu_level level = wanted < machine ? wanted : machine;
+    return of_this_architecture(level) ? level : CPU_PORTABLE;
+}
+
+cpu_level cpu_best(void)
+{
+    int known = atomic_load_explicit(&best, memory_order_relaxed);
+    if (known != not_asked)
+        return (cpu_level)known;
+    cpu_level level = ask_machine(), wanted;
+    const char *asked = getenv("ALF_CPU");
+    if (asked != NULL && cpu_level_from_name(asked, &wanted))
+        level = lower_of(level, wanted);
+    atomic_store_explicit(&best, (int)level, memory_order_relaxed);
+    return level;
+}
+
+bool cpu_has(cpu_level level)
+{
+    return of_this_architecture(level) && level <= cpu_best();
+}
+
+void cpu_limit(cpu_level highest)
+{
+    atomic_store_explicit(&best, (int)lower_of(ask_machine(), highest), memory_order_relaxed);
+}
+
+const char *cpu_level_name(cpu_level level)
+{
+    return (unsigned)level < CPU_LEVELS ? names[level] : "unknown";
+}
+
+bool cpu_level_from_name(const char *name, cpu_level *out)
+{
+    for (int i = 0; i < CPU_LEVELS; i++)
+        if (strcmp(name, names[i]) == 0) {
+            *out = (cpu_level)i;
+            return true;
+        }
+    return false;
+}
