@@ -12,6 +12,7 @@
 #include "classify/models.h"
 #include "cli/config.h"
 #include "cli/corpus.h"
+#include "cli/timing.h"
 #include "codec/json_write.h"
 #include "convert/answers.h"
 
@@ -168,13 +169,6 @@ static alf_status open_all(comparison *c, const args_values *values, alf_error *
 
 /* ---- running ---- */
 
-static int by_time(const void *a, const void *b)
-{
-    double one = *(const double *)a;
-    double two = *(const double *)b;
-    return (one > two) - (one < two);
-}
-
 static alf_status make_room(comparison *c, side *s, size_t width, alf_error *err)
 {
     if (answerer_width(s->engine) != width)
@@ -200,10 +194,8 @@ static alf_status time_side(comparison *c, side *s, size_t iteration, alf_error 
 static void conclude(const comparison *c, side *sides, side_name name)
 {
     side *s = &sides[name];
-    size_t n = c->iterations;
     bool may_tie = name == SIDE_RUNTIME && sides == c->sides[ANOMALY];
-    qsort(s->times, n, sizeof *s->times, by_time);
-    s->median = (s->times[(n - 1) / 2] + s->times[n / 2]) / 2;
+    s->median = timing_median(s->times, c->iterations);
     answers_compare(&sides[SIDE_JOBLIB].answers, &s->answers, may_tie ? near_tie : 0,
                     &s->difference);
 }
