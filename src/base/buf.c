@@ -50,7 +50,7 @@ char *buf_reserve(buf *b, size_t n)
     return data + b->size;
 }
 
-void buf_append(buf *b, const void *data, size_t size)
+void buf_append_growing(buf *b, const void *data, size_t size)
 {
     if (size == 0)
         return;
@@ -69,11 +69,6 @@ void buf_append_span(buf *b, alf_span text)
 void buf_append_string(buf *b, const char *text)
 {
     buf_append(b, text, strlen(text));
-}
-
-void buf_append_char(buf *b, char c)
-{
-    buf_append(b, &c, 1);
 }
 
 void buf_printf(buf *b, const char *format, ...)

@@ -7,6 +7,8 @@
 
 #include "ai_log_filter.h"
 
+#include <string.h>
+
 typedef struct buf {
     char *data; /* owned; not NUL-terminated */
     size_t size;
@@ -20,10 +22,28 @@ void buf_clear(buf *b); /* empty, capacity kept, failure forgotten */
 
 /* Room for n more bytes at data + size; NULL on failure. The caller adds to size what it wrote. */
 char *buf_reserve(buf *b, size_t n);
-void buf_append(buf *b, const void *data, size_t size);
+void buf_append_growing(buf *b, const void *data, size_t size); /* buf_append when it is full */
+
+static inline void buf_append(buf *b, const void *data, size_t size)
+{
+    if (b->failed || size > b->capacity - b->size) {
+        buf_append_growing(b, data, size);
+        return;
+    }
+    if (size > 0)
+        memcpy(b->data + b->size, data, size);
+    b->size += size;
+}
+
 void buf_append_span(buf *b, alf_span text);
 void buf_append_string(buf *b, const char *text);
-void buf_append_char(buf *b, char c);
+static inline void buf_append_char(buf *b, char c)
+{
+    buf_append(b, &c, 1);
+}
+
+#define BUF_APPEND_LITERAL(b, text) buf_append((b), (text), sizeof(text) - 1)
+
 void buf_printf(buf *b, const char *format, ...) __attribute__((format(printf, 2, 3)));
 
 alf_span buf_span(const buf *b);

@@ -4,8 +4,8 @@
 #include "base/clock.h"
 #include "base/mem.h"
 #include "base/span.h"
+#include "classify/verdict_json.h"
 #include "cli/settings.h"
-#include "cli/verdict_json.h"
 #include "logs/reader.h"
 
 #include <errno.h>
@@ -176,10 +176,9 @@ static alf_status run_batch(classification *c, size_t n, alf_error *err)
     classifier_run(c->session, c->events, n, c->verdicts);
     double each = (double)(clock_now() - start) / 1e6 / (double)n;
     buf_clear(&c->lines);
-    for (size_t i = 0; i < n; i++) {
-        verdict_print(&c->style, c->classifier, &c->events[i], &c->verdicts[i], each, &c->lines);
+    verdict_print(&c->style, c->classifier, c->events, c->verdicts, n, each, &c->lines);
+    for (size_t i = 0; i < n; i++)
         add_totals(&c->totals, &c->events[i], &c->verdicts[i]);
-    }
     arena_reset(&c->scratch);
     return write_lines(c, err);
 }

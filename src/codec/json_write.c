@@ -5,9 +5,6 @@
 #include "base/unicode.h"
 
 #include <inttypes.h>
-#include <math.h>
-#include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
 
 void json_write_init(json_writer *w, buf *out, bool pretty)
@@ -102,24 +99,67 @@ static bool is_plain(unsigned char c)
     return c >= 0x20 && c < 0x7f && c != '"' && c != '\\';
 }
 
-static void put_string(buf *out, alf_span text)
+/* Whether one of the eight bytes is zero. */
+static uint64_t has_zero(uint64_t word)
+{
+    return (word - UINT64_C(0x0101010101010101)) & ~word & UINT64_C(0x8080808080808080);
+}
+
+/* Whether all of the eight bytes are plain. (A borrow can mark a byte above a marked one only.) */
+static bool eight_plain(const char *p)
+{
+    const uint64_t each = UINT64_C(0x0101010101010101);
+    uint64_t word;
+    memcpy(&word, p, sizeof word);
+    uint64_t odd = has_zero(word ^ each * '"') | has_zero(word ^ each * '\\') |
+                   has_zero(word ^ each * 0x7f) | ((word - each * 0x20) & ~word) | word;
+    return (odd & each * 0x80) == 0;
+}
+
+static const char *skip_plain(const char *p, const char *end)
+{
+    while (end - p >= 8 && eight_plain(p))
+        p += 8;
+    while (p < end && is_plain((unsigned char)*p))
+        p++;
+    return p;
+}
+
+/* A text that is plain as a whole, between quotes. */
+static void put_plain(buf *out, alf_span text)
+{
+    char *to = buf_reserve(out, text.size + 2);
+    if (to == NULL)
+        return;
+    *to++ = '"';
+    if (text.size > 0)
+        memcpy(to, text.data, text.size);
+    to[text.size] = '"';
+    out->size += text.size + 2;
+}
+
+void json_put_string(buf *out, alf_span text)
 {
     const char *p = text.data;
     const char *end = p + text.size;
+    const char *stop = skip_plain(p, end);
+    if (stop == end) {
+        put_plain(out, text);
+        return;
+    }
     buf_append_char(out, '"');
     while (p < end) {
-        const char *start = p;
-        while (p < end && is_plain((unsigned char)*p))
-            p++;
-        buf_append(out, start, (size_t)(p - start));
+        buf_append(out, p, (size_t)(stop - p));
+        p = stop;
         if (p == end)
             break;
-        if ((unsigned char)*p < 0x80) {
+        if ((unsigned char)*p < 0x80)
             put_escaped(out, (unsigned char)*p++);
-            continue;
+        else {
+            char bytes[4];
+            buf_append(out, bytes, unicode_put(unicode_next(&p, end), bytes));
         }
-        char bytes[4];
-        buf_append(out, bytes, unicode_put(unicode_next(&p, end), bytes));
+        stop = skip_plain(p, end);
     }
     buf_append_char(out, '"');
 }
@@ -127,7 +167,7 @@ static void put_string(buf *out, alf_span text)
 void json_write_key_span(json_writer *w, alf_span key)
 {
     separate(w);
-    put_string(w->out, key);
+    json_put_string(w->out, key);
     buf_append_string(w->out, w->pretty ? ": " : ":");
     w->after_key = true;
 }
@@ -140,7 +180,7 @@ void json_write_key(json_writer *w, const char *key)
 void json_write_string(json_writer *w, alf_span text)
 {
     separate(w);
-    put_string(w->out, text);
+    json_put_string(w->out, text);
 }
 
 void json_write_cstring(json_writer *w, const char *text)
@@ -160,59 +200,30 @@ void json_write_uint(json_writer *w, uint64_t number)
     buf_printf(w->out, "%" PRIu64, number);
 }
 
-/* A program that embeds the library may have set a locale whose decimal mark is a comma. */
-static size_t finish_number(char *buffer, int n)
+void json_put_double(buf *out, double number)
 {
-    if (n <= 0)
-        return 0;
-    char *comma = memchr(buffer, ',', (size_t)n);
-    if (comma != NULL)
-        *comma = '.';
-    return (size_t)n;
+    char *to = buf_reserve(out, 32);
+    if (to != NULL)
+        out->size += json_format_double(number, to);
 }
 
-size_t json_format_double(double number, char *buffer)
+void json_put_float(buf *out, float number)
 {
-    if (!isfinite(number)) {
-        memcpy(buffer, "null", 5);
-        return 4;
-    }
-    int n = 0;
-    for (int digits = 15; digits <= 17; digits++) {
-        n = snprintf(buffer, 32, "%.*g", digits, number);
-        if (strtod(buffer, NULL) == number)
-            break;
-    }
-    return finish_number(buffer, n);
-}
-
-size_t json_format_float(float number, char *buffer)
-{
-    if (!isfinite(number)) {
-        memcpy(buffer, "null", 5);
-        return 4;
-    }
-    int n = 0;
-    for (int digits = 6; digits <= 9; digits++) {
-        n = snprintf(buffer, 32, "%.*g", digits, (double)number);
-        if (strtof(buffer, NULL) == number)
-            break;
-    }
-    return finish_number(buffer, n);
+    char *to = buf_reserve(out, 32);
+    if (to != NULL)
+        out->size += json_format_float(number, to);
 }
 
 void json_write_double(json_writer *w, double number)
 {
-    char text[32];
     separate(w);
-    buf_append(w->out, text, json_format_double(number, text));
+    json_put_double(w->out, number);
 }
 
 void json_write_float(json_writer *w, float number)
 {
-    char text[32];
     separate(w);
-    buf_append(w->out, text, json_format_float(number, text));
+    json_put_float(w->out, number);
 }
 
 void json_write_bool(json_writer *w, bool flag)

@@ -36,6 +36,11 @@ void json_write_bool(json_writer *w, bool flag);
 void json_write_null(json_writer *w);
 void json_write_raw(json_writer *w, alf_span json); /* text that is JSON already */
 
+/* Without a writer: the caller keeps the commas. */
+void json_put_string(buf *out, alf_span text);
+void json_put_double(buf *out, double number);
+void json_put_float(buf *out, float number);
+
 /* The number as JSON text in buffer (at least 32 bytes); returns its length. */
 size_t json_format_double(double number, char *buffer);
 size_t json_format_float(float number, char *buffer);

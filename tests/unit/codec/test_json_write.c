@@ -6,6 +6,7 @@
 
 #include <jansson.h>
 #include <math.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -34,6 +35,78 @@ static void numbers_read_back_equal(void **state)
     assert_int_equal(json_format_double(NAN, text), 4);
     assert_int_equal(json_format_float(-INFINITY, text), 4);
     assert_memory_equal(text, "null", 4);
+}
+
+/* What the C library makes of it: the first of these precisions that reads back. */
+static void assert_double_text(double number)
+{
+    char text[40];
+    char expected[40];
+    for (int digits = 15; digits <= 17; digits++) {
+        (void)snprintf(expected, sizeof expected, "%.*g", digits, number);
+        if (strtod(expected, NULL) == number)
+            break;
+    }
+    text[json_format_double(number, text)] = '\0';
+    assert_string_equal(text, expected);
+}
+
+static void assert_float_text(float number)
+{
+    char text[40];
+    char expected[40];
+    for (int digits = 6; digits <= 9; digits++) {
+        (void)snprintf(expected, sizeof expected, "%.*g", digits, (double)number);
+        if (strtof(expected, NULL) == number)
+            break;
+    }
+    text[json_format_float(number, text)] = '\0';
+    assert_string_equal(text, expected);
+}
+
+static void assert_both(double number)
+{
+    assert_double_text(number);
+    assert_double_text(-number);
+    assert_float_text((float)number);
+    assert_float_text(-(float)number);
+}
+
+static void assert_neighbours(double number)
+{
+    assert_both(number);
+    assert_double_text(nextafter(number, INFINITY));
+    assert_double_text(nextafter(number, 0));
+    assert_float_text(nextafterf((float)number, INFINITY));
+    assert_float_text(nextafterf((float)number, 0));
+}
+
+static uint64_t next_random(uint64_t *state)
+{
+    *state ^= *state << 13;
+    *state ^= *state >> 7;
+    *state ^= *state << 17;
+    return *state;
+}
+
+static void numbers_are_what_the_c_library_writes(void **state)
+{
+    (void)state;
+    for (int power = -30; power <= 70; power++) /* where the gaps change, and ties */
+        for (int add = -3; add <= 3; add++)
+            assert_neighbours(ldexp(1 + add * 0x1p-10, power));
+    for (int power = -8; power <= 24; power++)
+        for (int digit = 1; digit < 100; digit++)
+            assert_neighbours(digit * pow(10, power));
+    uint64_t random = 88172645463325252u;
+    for (int i = 0; i < 60000; i++) {
+        double wide = (double)(next_random(&random) >> 11);
+        assert_both(wide * 0x1p-53);                                  /* a probability */
+        assert_both(ldexp(wide, -(int)(next_random(&random) % 120))); /* any size */
+        double whole = (double)(next_random(&random) % 1000000);      /* few digits */
+        assert_both(whole / pow(10, (double)(next_random(&random) % 10)));
+        assert_both(ldexp(whole, -(int)(next_random(&random) % 30)));
+    }
 }
 
 static void any_bytes_become_valid_json(void **state)
@@ -101,6 +174,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(numbers_read_back_equal),
+        cmocka_unit_test(numbers_are_what_the_c_library_writes),
         cmocka_unit_test(any_bytes_become_valid_json),
         cmocka_unit_test(structure_is_kept),
     };
