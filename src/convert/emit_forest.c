@@ -6,12 +6,15 @@
  * base values. So the base is written as trees of a single leaf, which come first: 0 + base is
  * exact, and then the sums are those of forest_sum. A leaf has one weight there; a tree whose
  * leaves have several is written once for each of them, which keeps the order within each target.
+ *
+ * Sets become BRANCH_MEMBER. Features that the forest rounds are rounded by nodes before it.
  */
 #include "convert/emit_internal.h"
 
 #include "base/mem.h"
 
 #include <math.h>
+#include <stdio.h>
 #include <string.h>
 
 /* Interior nodes and leaves of the operator, as its attributes want them. */
@@ -237,12 +240,74 @@ static alf_status set_attributes(onnx_model *m, onnx_node *node, const forest *f
     return set_numbers(m, node, "leaf_weights", f, e->weight, leaves, err);
 }
 
+/* ---- rounding ---- */
+
+/* Which features are rounded so, as bool[F]. */
+static alf_status add_mask(onnx_model *m, const char *name, const forest *f,
+                           forest_rounding rounding, alf_error *err)
+{
+    uint8_t *mask = mem_alloc(f->feature_count);
+    if (mask == NULL)
+        return error_nomem(err, "a tree ensemble");
+    for (uint32_t i = 0; i < f->feature_count; i++)
+        mask[i] = f->rounding[i] == rounding;
+    alf_status status =
+        onnx_add_initializer(m, name, ONNX_BOOL, 1, (const int64_t[]){f->feature_count}, mask, err);
+    mem_free(mask);
+    return status;
+}
+
+static bool rounds(const forest *f, forest_rounding rounding)
+{
+    for (uint32_t i = 0; i < f->feature_count; i++)
+        if (f->rounding[i] == rounding)
+            return true;
+    return false;
+}
+
+/* x rounded towards zero: there is no such operator. */
+static alf_status add_truncated(onnx_model *m, const forest *f, const char *input, alf_error *err)
+{
+    char inputs[64];
+    TRY(f->number == FOREST_F64 ? emit_double(m, "origin", 0.0, err)
+                                : emit_float(m, "origin", 0.0F, err));
+    TRY(emit_node(m, "Ceil", input, "raised", err));
+    (void)snprintf(inputs, sizeof inputs, "%s origin", input);
+    TRY(emit_node(m, "Less", inputs, "negative", err));
+    return emit_node(m, "Where", "negative raised floored", "truncated", err);
+}
+
+/* The input with its features rounded as the forest wants them. The operator tests equality, and
+ * ONNX Runtime takes 2.5 for a member of some sets that hold 2: whole numbers suit both. */
+static alf_status emit_rounding(onnx_model *m, const forest *f, const char **input, alf_error *err)
+{
+    char inputs[64];
+    if (f->rounding == NULL)
+        return ALF_OK;
+    TRY(emit_node(m, "Floor", *input, "floored", err));
+    if (rounds(f, FOREST_TRUNC)) {
+        TRY(add_mask(m, "is_truncated", f, FOREST_TRUNC, err));
+        TRY(add_truncated(m, f, *input, err));
+        (void)snprintf(inputs, sizeof inputs, "is_truncated truncated %s", *input);
+        TRY(emit_node(m, "Where", inputs, "whole", err));
+        *input = "whole";
+    }
+    if (rounds(f, FOREST_FLOOR)) {
+        TRY(add_mask(m, "is_floored", f, FOREST_FLOOR, err));
+        (void)snprintf(inputs, sizeof inputs, "is_floored floored %s", *input);
+        TRY(emit_node(m, "Where", inputs, "categories", err));
+        *input = "categories";
+    }
+    return ALF_OK;
+}
+
 alf_status emit_tree_ensemble(onnx_model *m, const forest *f, const char *input, const char *output,
                               alf_error *err)
 {
     TRY(forest_check(f, err));
     TRY(onnx_add_opset(m, "ai.onnx.ml", EMIT_OPSET_ML, err));
     m->ir_version = EMIT_IR_ML5;
+    TRY(emit_rounding(m, f, &input, err));
     onnx_node *node;
     TRY(onnx_add_node(m, "ai.onnx.ml", "TreeEnsemble", output, input, output, &node, err));
     arena memory;

@@ -37,7 +37,9 @@ alf_status emit_output(onnx_model *m, const char *name, onnx_type type, uint32_t
 
 /*
  * A TreeEnsemble node (ai.onnx.ml 5) that gives exactly forest_sum: input float or double [N,F],
- * output [N,targets]. Adds the operator set and sets the IR version.
+ * output [N,targets]. Adds the operator set and sets the IR version. A forest that rounds features
+ * gets nodes before it that do; their values are called floored, raised, negative, truncated, whole
+ * and categories.
  */
 alf_status emit_tree_ensemble(onnx_model *m, const forest *f, const char *input, const char *output,
                               alf_error *err);

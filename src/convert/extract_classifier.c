@@ -29,8 +29,8 @@ typedef struct family {
 #define XGBOOST_OPTIONS                                                                            \
     "objectives binary:logistic, binary:logitraw, multi:softprob, multi:softmax; gbtree and "      \
     "dart; "                                                                                       \
-    "early stopping; num_parallel_tree"
-#define XGBOOST_REFUSED "gblinear, other objectives, categorical splits, multi-output trees"
+    "early stopping; num_parallel_tree; categorical splits (from 1.5)"
+#define XGBOOST_REFUSED "gblinear, other objectives, multi-output trees"
 #define VOTES           "any; class_weight and sample weights are in the leaves"
 
 static const family families[] = {

@@ -9,6 +9,10 @@
  * The order of the float32 additions follows that library too: up to 1.2 (dart: 1.3) the trees are
  * summed first and the base is added last, which becomes trees of one leaf at the end; later ones
  * start from the base. Measured bit by bit on every version from 0.90 to 3.1.
+ *
+ * A categorical split sends the members of its set right. What is no category (negative, or beyond
+ * the set's words of 32 bits) goes left, but in 1.6 the default way; 1.5 cuts -0.5 to category 0,
+ * later ones call it negative. Before 1.5 such models gave other answers on CPU than on GPU.
  */
 #include "codec/json.h"
 #include "convert/extract.h"
@@ -36,10 +40,13 @@ typedef struct builder {
     alf_error *err;
     uint32_t tree_count; /* trees used */
     uint32_t groups;
-    float *base;    /* per group */
-    bool base_last; /* added after the trees */
-    bool in_place;  /* dart: predicted as XGBClassifier does since 1.4 */
+    float *base;        /* per group */
+    bool base_last;     /* added after the trees */
+    bool in_place;      /* dart: predicted as XGBClassifier does since 1.4 */
+    uint8_t *tested_as; /* per feature: TESTED_*; NULL: no sets */
 } builder;
+
+enum { TESTED_NUMBER = 1, TESTED_CATEGORY = 2 };
 
 static bool version_below(const xgb_model *m, int64_t major, int64_t minor)
 {
@@ -225,23 +232,82 @@ static float leaf_weight(const builder *b, const walk *w, float leaf, uint32_t g
     return leaf * w->drop;
 }
 
+static alf_status check_feature(const builder *b, const forest *f, const walk *w, uint32_t node)
+{
+    const xgb_node *from = &w->tree->nodes[node];
+    if (from->feature >= f->feature_count)
+        return bad_node(b, w, node, "it tests a feature that does not exist");
+    if (b->tested_as == NULL)
+        return ALF_OK;
+    b->tested_as[from->feature] |= from->categorical ? TESTED_CATEGORY : TESTED_NUMBER;
+    if (b->tested_as[from->feature] == (TESTED_NUMBER | TESTED_CATEGORY))
+        return error_set(b->err, ALF_E_UNSUPPORTED,
+                         "feature %" PRIu32 " of the XGBoost model is tested both as a number and "
+                         "as a category; train with one type per feature",
+                         from->feature);
+    return ALF_OK;
+}
+
+/* In 1.6 what is no category goes the default way. Where that is right, the test is turned round:
+ * the categories that go left are a set, and all else goes right. */
+static bool turned_round(const builder *b, const xgb_node *n)
+{
+    return version_below(b->model, 1, 7) && !version_below(b->model, 1, 6) && !n->default_left;
+}
+
+/* One past the last category that the words of the set have a bit for. */
+static uint32_t set_end(const xgb_tree *t, const xgb_node *n)
+{
+    uint32_t last = n->set_count > 0 ? t->categories[n->set_begin + n->set_count - 1] : 0;
+    return (last / 32 + 1) * 32;
+}
+
+static uint32_t set_room(const builder *b, const xgb_tree *t, const xgb_node *n)
+{
+    return turned_round(b, n) ? set_end(t, n) - n->set_count : n->set_count;
+}
+
+static void put_set(const builder *b, forest *f, const xgb_tree *t, const xgb_node *from,
+                    forest_node *to)
+{
+    const uint32_t *set = t->categories + from->set_begin;
+    to->mode = FOREST_MEMBER;
+    to->set_begin = f->set_value_count;
+    if (!turned_round(b, from)) {
+        to->missing_yes = !from->default_left;
+        for (uint32_t i = 0; i < from->set_count; i++)
+            f->set_values[f->set_value_count++] = (double)set[i];
+    } else {
+        uint32_t end = set_end(t, from);
+        for (uint32_t category = 0, i = 0; category < end; category++)
+            if (i < from->set_count && set[i] == category)
+                i++;
+            else
+                f->set_values[f->set_value_count++] = (double)category;
+    }
+    to->set_count = f->set_value_count - to->set_begin;
+}
+
 static alf_status put_split(const builder *b, forest *f, walk *w, uint32_t node)
 {
     const xgb_node *from = &w->tree->nodes[node];
     if (from->left < 0 || (uint32_t)from->left >= w->tree->node_count || from->right < 0 ||
         (uint32_t)from->right >= w->tree->node_count)
         return bad_node(b, w, node, "a child is not a node of the tree");
-    if (from->feature >= f->feature_count)
-        return bad_node(b, w, node, "it tests a feature that does not exist");
-    if (isnan(from->value))
+    TRY(check_feature(b, f, w, node));
+    if (!from->categorical && isnan(from->value))
         return bad_node(b, w, node, "its threshold is not a number");
     forest_node *to = &f->nodes[f->node_count++];
-    *to = (forest_node){.threshold = (double)from->value,
-                        .feature = (int32_t)from->feature,
-                        .mode = FOREST_LT,
-                        .missing_yes = from->default_left};
-    w->stack[w->depth++] = (pending){(uint32_t)from->right, &to->no};
-    w->stack[w->depth++] = (pending){(uint32_t)from->left, &to->yes};
+    *to = (forest_node){.feature = (int32_t)from->feature, .mode = FOREST_LT};
+    bool left_is_yes = !from->categorical || turned_round(b, from);
+    if (from->categorical) {
+        put_set(b, f, w->tree, from, to);
+    } else {
+        to->threshold = (double)from->value;
+        to->missing_yes = from->default_left;
+    }
+    w->stack[w->depth++] = (pending){(uint32_t)from->right, left_is_yes ? &to->no : &to->yes};
+    w->stack[w->depth++] = (pending){(uint32_t)from->left, left_is_yes ? &to->yes : &to->no};
     return ALF_OK;
 }
 
@@ -295,11 +361,57 @@ static alf_status reserve(const builder *b, forest *f, walk *w)
     return status == ALF_E_LIMIT ? ALF_E_LIMIT : ALF_E_NOMEM;
 }
 
-static alf_status put_trees(const builder *b, forest *f)
+/* Room for the sets of the trees used, if any; what reserve does for nodes. */
+static alf_status reserve_sets(builder *b, forest *f)
+{
+    uint64_t total = 0;
+    bool any = false;
+    for (uint32_t t = 0; t < b->tree_count; t++) {
+        const xgb_tree *tree = &b->model->trees[t];
+        for (uint32_t i = 0; tree->categories != NULL && i < tree->node_count; i++)
+            if (tree->nodes[i].categorical && tree->nodes[i].left != -1) {
+                total += set_room(b, tree, &tree->nodes[i]);
+                any = true;
+            }
+    }
+    if (!any)
+        return ALF_OK;
+    if (version_below(b->model, 1, 5))
+        return error_set(b->err, ALF_E_UNSUPPORTED,
+                         "categorical splits of XGBoost %d.%d are not supported: it ignored them "
+                         "on CPU; train with 1.5 or later",
+                         (int)b->model->version[0], (int)b->model->version[1]);
+    if (total > XGB_SET_LIMIT)
+        return error_set(b->err, ALF_E_LIMIT,
+                         "the sets of the XGBoost model have %" PRIu64 " members, at most %d are "
+                         "supported",
+                         total, (int)XGB_SET_LIMIT);
+    f->set_values = arena_alloc(b->a, total, sizeof *f->set_values);
+    f->rounding = arena_alloc(b->a, f->feature_count, sizeof *f->rounding);
+    b->tested_as = arena_alloc(b->scratch, f->feature_count, sizeof *b->tested_as);
+    if (f->set_values == NULL)
+        return no_memory(b, b->a, total, sizeof *f->set_values);
+    if (f->rounding == NULL)
+        return no_memory(b, b->a, f->feature_count, sizeof *f->rounding);
+    return b->tested_as != NULL ? ALF_OK
+                                : no_memory(b, b->scratch, f->feature_count, sizeof *b->tested_as);
+}
+
+static void put_rounding(const builder *b, forest *f)
+{
+    bool cut = version_below(b->model, 1, 6);
+    for (uint32_t i = 0; f->rounding != NULL && i < f->feature_count; i++)
+        f->rounding[i] = (b->tested_as[i] & TESTED_CATEGORY) == 0 ? FOREST_AS_IS
+                         : cut                                    ? FOREST_TRUNC
+                                                                  : FOREST_FLOOR;
+}
+
+static alf_status put_trees(builder *b, forest *f)
 {
     const xgb_model *m = b->model;
     walk w = {0};
     TRY(reserve(b, f, &w));
+    TRY(reserve_sets(b, f));
     for (uint32_t t = 0; t < b->tree_count; t++) {
         if (m->groups[t] >= b->groups)
             return error_set(b->err, ALF_E_FORMAT,
@@ -314,6 +426,7 @@ static alf_status put_trees(const builder *b, forest *f)
         TRY(put_tree(b, f, &w, m->groups[t]));
     }
     f->tree_count = b->tree_count;
+    put_rounding(b, f);
     if (!b->base_last)
         return put_base_first(b, f);
     for (uint32_t i = 0; i < b->groups; i++) {

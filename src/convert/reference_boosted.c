@@ -100,6 +100,9 @@ static alf_status check_trees(const reference_boosted *r, alf_error *err)
         for (size_t i = 0; i < tr->count; i++) {
             if (tr->left[i] == -1 || tr->feature[i] >= INT32_MAX)
                 continue; /* a leaf, or a deleted node; walks stop at the latter */
+            if (tr->sets != NULL && tr->sets[i] != NULL && r->version < 105)
+                return error_set(err, ALF_E_UNSUPPORTED,
+                                 "categorical splits before XGBoost 1.5 are not supported");
             if (tr->left[i] < 0 || (size_t)tr->left[i] >= tr->count || tr->right[i] < 0 ||
                 (size_t)tr->right[i] >= tr->count || tr->feature[i] >= r->features)
                 return reference_boosted_damaged(err,
@@ -188,8 +191,21 @@ static bool find_column(const reference_row *row, uint32_t column, float *out)
     return !isnan(*out);
 }
 
+/* Whether x goes left at a split by category: not one of its set. What is no category goes left
+ * too, but in 1.6 by default. 1.5 only cuts off what is behind the point. */
+static bool goes_left(const reference_boosted *r, const reference_tree *t, size_t node, float x)
+{
+    bool beyond = x >= 16777216.0f || (size_t)fmaxf(x, 0.0f) / 32 >= t->set_words[node];
+    bool negative = r->version == 105 ? x <= -1.0f : x < 0.0f;
+    if (negative || beyond)
+        return r->version == 106 ? t->default_left[node] : true;
+    uint32_t category = (uint32_t)fabsf(x);
+    return (t->sets[node][category / 32] >> category % 32 & 1) == 0;
+}
+
 /* The weight of the leaf that row reaches; false where the tree runs in a circle. */
-static bool walk(const reference_tree *t, const reference_row *row, float *out)
+static bool walk(const reference_boosted *r, const reference_tree *t, const reference_row *row,
+                 float *out)
 {
     size_t node = 0;
     for (size_t steps = 0; steps < t->count; steps++) {
@@ -202,7 +218,8 @@ static bool walk(const reference_tree *t, const reference_row *row, float *out)
         float x;
         bool left = t->default_left[node];
         if (find_column(row, t->feature[node], &x))
-            left = x < t->number[node];
+            left = t->sets != NULL && t->sets[node] != NULL ? goes_left(r, t, node, x)
+                                                            : x < t->number[node];
         node = (size_t)(left ? t->left[node] : t->right[node]);
     }
     return false;
@@ -218,7 +235,7 @@ static alf_status sum_trees(const reference_boosted *r, const reference_row *row
     for (size_t t = 0; t < r->used; t++) {
         size_t g = r->trees[t].group;
         float leaf;
-        if (!walk(&r->trees[t], row, &leaf))
+        if (!walk(r, &r->trees[t], row, &leaf))
             return reference_boosted_damaged(err, "a tree runs in a circle");
         if (r->is_dart && r->is_classifier && !base_last) {
             float with_base = r->base[g] + leaf;

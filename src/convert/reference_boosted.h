@@ -14,6 +14,8 @@ typedef struct reference_tree {
     uint32_t *feature;
     float *number; /* threshold or leaf weight */
     bool *default_left;
+    uint32_t **sets; /* per node: the bits of its categories, or NULL; NULL: no sets in the tree */
+    size_t *set_words; /* of 32 bits, per node */
     uint32_t group;
     float drop;
 } reference_tree;

@@ -75,6 +75,61 @@ static int64_t text_number(reference_boosted *r, const value *dict, const char *
     return parse_number(r, text->as.text, absent);
 }
 
+/* One node's bits, as the library builds them: as many words as the largest category needs. */
+static alf_status json_set(reference_boosted *r, const value *v, size_t i, reference_tree *t,
+                           alf_error *err)
+{
+    const value *all = value_get(v, "categories");
+    double node, begin, size, category;
+    double most = 0;
+    if (!whole(value_get(v, "categories_nodes"), i, 0, (double)t->count - 1, &node) ||
+        !whole(value_get(v, "categories_segments"), i, 0, INT32_MAX, &begin) ||
+        !whole(value_get(v, "categories_sizes"), i, 0, (double)value_length(all), &size) ||
+        t->sets[(size_t)node] != NULL)
+        return reference_boosted_damaged(err, "a set of categories is not of one node");
+    for (size_t k = 0; k < (size_t)size; k++) {
+        if (!whole(all, (size_t)begin + k, 0, 16777215, &category))
+            return reference_boosted_damaged(err, "a category is out of range");
+        most = fmax(most, category);
+    }
+    size_t words = (size_t)most / 32 + 1;
+    uint32_t *set = arena_alloc(&r->memory, words, sizeof *set);
+    if (set == NULL)
+        return error_nomem(err, "the categories of an XGBoost model");
+    for (size_t k = 0; k < (size_t)size; k++) {
+        (void)reference_boosted_item(all, (size_t)begin + k, &category);
+        set[(size_t)category / 32] |= UINT32_C(1) << (size_t)category % 32;
+    }
+    t->sets[(size_t)node] = set;
+    t->set_words[(size_t)node] = words;
+    return ALF_OK;
+}
+
+/* A node of kind 1 tests a set; one that no set is listed for tests an empty one. */
+static alf_status json_sets(reference_boosted *r, const value *v, reference_tree *t, alf_error *err)
+{
+    const value *kind = value_get(v, "split_type");
+    size_t count = value_length(value_get(v, "categories_nodes"));
+    t->sets = arena_alloc(&r->memory, t->count, sizeof *t->sets);
+    t->set_words = arena_alloc(&r->memory, t->count, sizeof *t->set_words);
+    uint32_t *none = arena_alloc(&r->memory, 1, sizeof *none);
+    if (t->sets == NULL || t->set_words == NULL || none == NULL)
+        return error_nomem(err, "the categories of an XGBoost model");
+    for (size_t i = 0; i < count; i++)
+        TRY(json_set(r, v, i, t, err));
+    for (size_t i = 0; i < t->count; i++) {
+        double k = 0;
+        (void)reference_boosted_item(kind, i, &k);
+        if (k > 0 && t->sets[i] == NULL) {
+            t->sets[i] = none;
+            t->set_words[i] = 1;
+        }
+        if (!(k > 0) && t->sets[i] != NULL)
+            return reference_boosted_damaged(err, "a split by number has categories");
+    }
+    return ALF_OK;
+}
+
 static alf_status json_tree(reference_boosted *r, const value *v, reference_tree *t, alf_error *err)
 {
     const value *left = value_get(v, "left_children");
@@ -83,6 +138,7 @@ static alf_status json_tree(reference_boosted *r, const value *v, reference_tree
     const value *number = value_get(v, "split_conditions");
     const value *flag = value_get(v, "default_left");
     const value *kind = value_get(v, "split_type");
+    bool any = false;
     TRY(new_tree(r, t, value_length(left), err));
     if (text_number(r, value_get(v, "tree_param"), "size_leaf_vector", 0) > 1)
         return error_set(err, ALF_E_UNSUPPORTED, "leaves with vectors are not supported");
@@ -94,15 +150,14 @@ static alf_status json_tree(reference_boosted *r, const value *v, reference_tree
             !reference_boosted_item(flag, i, &d) ||
             (kind != NULL && !reference_boosted_item(kind, i, &k)))
             return reference_boosted_damaged(err, "a node of a tree is incomplete");
-        if (k > 0)
-            return error_set(err, ALF_E_UNSUPPORTED, "categorical splits are not supported");
+        any = any || k > 0;
         t->left[i] = (int32_t)l;
         t->right[i] = (int32_t)g;
         t->feature[i] = (uint32_t)f;
         t->number[i] = (float)n;
         t->default_left[i] = d > 0;
     }
-    return ALF_OK;
+    return any ? json_sets(r, v, t, err) : ALF_OK;
 }
 
 static alf_status json_rounds(reference_boosted *r, const value *model, alf_error *err)

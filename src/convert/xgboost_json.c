@@ -10,6 +10,7 @@
 #include "convert/xgboost_model.h"
 
 #include <inttypes.h>
+#include <stdlib.h>
 #include <string.h>
 
 typedef struct reader {
@@ -149,29 +150,97 @@ static bool read_node(const tree_columns *c, size_t i, xgb_node *out)
     return true;
 }
 
-/* Only numerical splits and single leaf values can be represented. */
-static alf_status check_kind(const reader *r, const value *tree, size_t node_count)
+/* Only single leaf values can be represented. */
+static alf_status check_leaves(const reader *r, const value *tree)
 {
-    column types;
     uint32_t vector = 0;
     TRY(parameter(r, value_get(tree, "tree_param"), "size_leaf_vector", INT32_MAX, &vector));
     if (vector > 1)
         return error_at(r->err, ALF_E_UNSUPPORTED, tree->offset,
                         "trees whose leaves hold vectors (multi_strategy='multi_output_tree') are "
                         "not supported; train with one tree per class");
+    return ALF_OK;
+}
+
+/* ---- categorical splits ---- */
+
+typedef struct category_columns {
+    column nodes, begins, sizes, all;
+} category_columns;
+
+static int compare_categories(const void *a, const void *b)
+{
+    uint32_t x = *(const uint32_t *)a, y = *(const uint32_t *)b;
+    return (x > y) - (x < y);
+}
+
+/* The set of one node: a segment of the list of all categories. */
+static alf_status read_set(const reader *r, const category_columns *c, size_t i, xgb_tree *out,
+                           uint32_t *used)
+{
+    int64_t node, begin, size, category;
+    if (!column_integer(&c->nodes, i, 0, (int64_t)out->node_count - 1, &node) ||
+        !column_integer(&c->begins, i, 0, (int64_t)c->all.count, &begin) ||
+        !column_integer(&c->sizes, i, 0, (int64_t)c->all.count - begin, &size) ||
+        (uint64_t)size > c->all.count - *used)
+        return wrong(r, "categories_segments", "segments of 'categories' that do not overlap",
+                     c->begins.list);
+    xgb_node *n = &out->nodes[node];
+    int64_t before = -1;
+    if (!n->categorical ||
+        (i > 0 && (!column_integer(&c->nodes, i - 1, 0, INT32_MAX, &before) || before >= node)))
+        return wrong(r, "categories_nodes", "nodes with a categorical split, ascending",
+                     c->nodes.list);
+    uint32_t *set = out->categories + *used;
+    for (size_t k = 0; k < (size_t)size; k++) {
+        if (!column_integer(&c->all, (size_t)begin + k, 0, XGB_CATEGORY_LIMIT - 1, &category))
+            return wrong(r, "categories", "whole numbers from 0 to 16777215", c->all.list);
+        set[k] = (uint32_t)category;
+    }
+    if (size > 1)
+        qsort(set, (size_t)size, sizeof *set, compare_categories);
+    n->set_begin = *used;
+    for (size_t k = 0; k < (size_t)size; k++)
+        if (k == 0 || set[k] != set[n->set_count - 1])
+            set[n->set_count++] = set[k];
+    *used += (uint32_t)size;
+    return ALF_OK;
+}
+
+static alf_status read_categories(const reader *r, const value *tree, xgb_tree *out)
+{
+    category_columns c;
+    alf_status status;
+    TRY(get_column(r, tree, "categories", &c.all));
+    TRY(get_column(r, tree, "categories_nodes", &c.nodes));
+    TRY(get_column_of(r, tree, "categories_segments", c.nodes.count, &c.begins));
+    TRY(get_column_of(r, tree, "categories_sizes", c.nodes.count, &c.sizes));
+    if (c.all.count > INT32_MAX)
+        return wrong(r, "categories", "fewer than 2^31 items", c.all.list);
+    out->categories = xgb_allocate(r->a, c.all.count, sizeof *out->categories, &status, r->err);
+    TRY(status);
+    uint32_t used = 0;
+    for (size_t i = 0; i < c.nodes.count; i++)
+        TRY(read_set(r, &c, i, out, &used));
+    return ALF_OK;
+}
+
+/* Which nodes test sets, and their sets. */
+static alf_status read_kinds(const reader *r, const value *tree, xgb_tree *out)
+{
+    column types;
+    bool any = false;
     if (value_get(tree, "split_type") == NULL)
         return ALF_OK; /* before 1.3 */
-    TRY(get_column_of(r, tree, "split_type", node_count, &types));
-    for (size_t i = 0; i < node_count; i++) {
+    TRY(get_column_of(r, tree, "split_type", out->node_count, &types));
+    for (uint32_t i = 0; i < out->node_count; i++) {
         int64_t type;
         if (!column_integer(&types, i, 0, 1, &type))
             return wrong(r, "split_type", "items 0 or 1", types.list);
-        if (type != 0)
-            return error_at(r->err, ALF_E_UNSUPPORTED, types.list->offset,
-                            "categorical splits are not supported; train with enable_categorical "
-                            "off");
+        out->nodes[i].categorical = type == 1;
+        any = any || type == 1;
     }
-    return ALF_OK;
+    return any ? read_categories(r, tree, out) : ALF_OK;
 }
 
 static alf_status read_tree(const reader *r, const value *tree, xgb_tree *out)
@@ -182,7 +251,7 @@ static alf_status read_tree(const reader *r, const value *tree, xgb_tree *out)
     size_t count = c.left.count;
     if (count < 1 || count > XGB_NODE_LIMIT)
         return wrong(r, "left_children", "1 to 2^28 items", c.left.list);
-    TRY(check_kind(r, tree, count));
+    TRY(check_leaves(r, tree));
     TRY(get_column_of(r, tree, "right_children", count, &c.right));
     TRY(get_column_of(r, tree, "split_indices", count, &c.feature));
     TRY(get_column_of(r, tree, "split_conditions", count, &c.value));
@@ -196,7 +265,7 @@ static alf_status read_tree(const reader *r, const value *tree, xgb_tree *out)
                             "node %zu of a tree of the XGBoost model has a child, feature or value "
                             "out of range; it is damaged",
                             i);
-    return ALF_OK;
+    return read_kinds(r, tree, out);
 }
 
 static alf_status read_trees(const reader *r, const value *model, xgb_model *m)

@@ -10,6 +10,8 @@
 
 /* Columns of margins at most, and nodes of all trees: far above any real model. */
 enum { XGB_CLASS_LIMIT = 65535, XGB_NODE_LIMIT = 1 << 28 };
+/* Categories are below this, as float32 counts: the library treats others as no category at all. */
+enum { XGB_CATEGORY_LIMIT = 1 << 24, XGB_SET_LIMIT = 1 << 25 };
 
 typedef struct xgb_node {
     int32_t left; /* -1: a leaf */
@@ -17,11 +19,15 @@ typedef struct xgb_node {
     uint32_t feature;
     float value; /* split: x < value goes left; leaf: its weight */
     bool default_left;
+    bool categorical;   /* tests a set: its categories go right */
+    uint32_t set_begin; /* in the tree's categories */
+    uint32_t set_count;
 } xgb_node;
 
 typedef struct xgb_tree {
     uint32_t node_count; /* at least 1; may hold nodes that nothing leads to (pruned ones) */
     xgb_node *nodes;
+    uint32_t *categories; /* those of one node ascending, without repetition; NULL: no sets */
 } xgb_tree;
 
 typedef struct xgb_model {

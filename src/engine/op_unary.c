@@ -1,4 +1,4 @@
-/* Abs Neg Sign Exp Log Sqrt Sigmoid Not IsNaN: one element in, one out. */
+/* Abs Neg Sign Floor Ceil Exp Log Sqrt Sigmoid Not IsNaN: one element in, one out. */
 #include "engine/elementwise.h"
 #include "engine/operators.h"
 
@@ -28,6 +28,10 @@ LOOP1(sign_float, float, float, isnan(x) ? x : (float)((x > 0) - (x < 0)))
 LOOP1(sign_double, double, double, isnan(x) ? x : (double)((x > 0) - (x < 0)))
 LOOP1(sign_int32, int32_t, int32_t, (x > 0) - (x < 0))
 LOOP1(sign_int64, int64_t, int64_t, (x > 0) - (x < 0))
+LOOP1(floor_float, float, float, floorf(x))
+LOOP1(floor_double, double, double, floor(x))
+LOOP1(ceil_float, float, float, ceilf(x))
+LOOP1(ceil_double, double, double, ceil(x))
 LOOP1(exp_float, float, float, expf(x))
 LOOP1(exp_double, double, double, exp(x))
 LOOP1(log_float, float, float, logf(x))
@@ -50,6 +54,8 @@ static const unary unaries[] = {
     [UNARY_ABS] = {{abs_float, abs_double, abs_int32, abs_int64}},
     [UNARY_NEG] = {{neg_float, neg_double, neg_int32, neg_int64}},
     [UNARY_SIGN] = {{sign_float, sign_double, sign_int32, sign_int64}},
+    [UNARY_FLOOR] = {{floor_float, floor_double, NULL, NULL}},
+    [UNARY_CEIL] = {{ceil_float, ceil_double, NULL, NULL}},
     [UNARY_EXP] = {{exp_float, exp_double, NULL, NULL}},
     [UNARY_LOG] = {{log_float, log_double, NULL, NULL}},
     [UNARY_SQRT] = {{sqrt_float, sqrt_double, NULL, NULL}},

@@ -23,6 +23,8 @@ enum {
     UNARY_ABS,
     UNARY_NEG,
     UNARY_SIGN,
+    UNARY_FLOOR,
+    UNARY_CEIL,
     UNARY_EXP,
     UNARY_LOG,
     UNARY_SQRT,

@@ -7,6 +7,7 @@
 
 #include <inttypes.h>
 #include <math.h>
+#include <stdlib.h>
 #include <string.h>
 
 typedef struct ensemble_lists {
@@ -86,6 +87,12 @@ static alf_status read_leaf_values(const prepare *p, const ensemble_lists *l, tr
     return ALF_OK;
 }
 
+static int compare_members(const void *a, const void *b)
+{
+    double x = *(const double *)a, y = *(const double *)b;
+    return (x > y) - (x < y);
+}
+
 /* The sets of the BRANCH_MEMBER nodes stand one after another, each ended by a NaN. */
 static alf_status read_sets(const prepare *p, const ensemble_lists *l, tree_source *out)
 {
@@ -103,6 +110,8 @@ static alf_status read_sets(const prepare *p, const ensemble_lists *l, tree_sour
                                 "node %zu: its set in membership_values has no end", i);
         at++;
         n->count = (uint32_t)out->set_value_count - n->first;
+        if (n->count > 1)
+            qsort(out->set_values + n->first, n->count, sizeof *out->set_values, compare_members);
     }
     if (at != end)
         return prepare_fail(p, ALF_E_FORMAT, "membership_values has more sets than nodes use");

@@ -70,6 +70,9 @@ static alf_status check_set(const checker *c, uint32_t node)
     for (uint32_t i = n->set_begin; i < n->set_begin + n->set_count; i++)
         if (!isfinite(f->set_values[i]) || !held_exactly(f, f->set_values[i]))
             return bad_node(c, node, "a set value is not a finite number of the forest's type");
+    for (uint32_t i = 1; i < n->set_count; i++)
+        if (f->set_values[n->set_begin + i] < f->set_values[n->set_begin + i - 1])
+            return bad_node(c, node, "its set is not in ascending order");
     return ALF_OK;
 }
 
@@ -125,6 +128,10 @@ static alf_status check_tables(const forest *f, alf_error *err)
     if (f->tree_count != 0 && f->roots[0] != 0)
         return error_set(err, ALF_E_FORMAT,
                          "the first tree starts at node %" PRIu32 ", expected node 0", f->roots[0]);
+    for (uint32_t i = 0; f->rounding != NULL && i < f->feature_count; i++)
+        if (f->rounding[i] > FOREST_TRUNC)
+            return error_set(err, ALF_E_FORMAT, "the rounding of feature %" PRIu32 " is unknown",
+                             i);
     for (uint32_t i = 0; f->base != NULL && i < f->target_count; i++)
         if (!isfinite(f->base[i]) || !held_exactly(f, f->base[i]))
             return error_set(err, ALF_E_FORMAT,
@@ -147,12 +154,34 @@ alf_status forest_check(const forest *f, alf_error *err)
     return status;
 }
 
+bool forest_has_sets(const forest *f)
+{
+    for (uint32_t i = 0; i < f->node_count; i++)
+        if (f->nodes[i].feature >= 0 && f->nodes[i].mode == FOREST_MEMBER)
+            return true;
+    return f->rounding != NULL;
+}
+
 static bool in_set(const forest *f, const forest_node *n, double x)
 {
-    for (uint32_t i = n->set_begin; i < n->set_begin + n->set_count; i++)
-        if (!(f->set_values[i] < x) && !(f->set_values[i] > x))
-            return true;
-    return false;
+    uint32_t low = n->set_begin, high = n->set_begin + n->set_count;
+    while (low < high) {
+        uint32_t middle = low + (high - low) / 2;
+        if (f->set_values[middle] < x)
+            low = middle + 1;
+        else
+            high = middle;
+    }
+    return low < n->set_begin + n->set_count && !(f->set_values[low] > x);
+}
+
+/* The value of a feature as tests see it. */
+static double tested_value(const forest *f, int32_t feature, double x)
+{
+    double value = f->number == FOREST_F32 ? (double)(float)x : x;
+    if (f->rounding == NULL || f->rounding[feature] == FOREST_AS_IS)
+        return value;
+    return f->rounding[feature] == FOREST_FLOOR ? floor(value) : trunc(value);
 }
 
 /* x is not NaN. */
@@ -181,9 +210,7 @@ uint32_t forest_leaf(const forest *f, uint32_t t, const double *x)
     uint32_t node = f->roots[t];
     while (f->nodes[node].feature >= 0) {
         const forest_node *n = &f->nodes[node];
-        double value = x[n->feature];
-        if (f->number == FOREST_F32)
-            value = (double)(float)value;
+        double value = tested_value(f, n->feature, x[n->feature]);
         bool yes = isnan(value) ? n->missing_yes : test_holds(f, n, value);
         node = yes ? n->yes : n->no;
     }

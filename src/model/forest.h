@@ -18,7 +18,7 @@ typedef enum forest_mode {
     FOREST_GT = 3,
     FOREST_EQ = 4,
     FOREST_NEQ = 5,
-    FOREST_MEMBER = 6 /* x in a set */
+    FOREST_MEMBER = 6 /* x equals a member of a set */
 } forest_mode;
 
 typedef enum forest_number { FOREST_F32, FOREST_F64 } forest_number;
@@ -39,6 +39,10 @@ typedef struct forest_leaf_value {
     uint32_t target; /* output column it is added to */
 } forest_leaf_value;
 
+/* What becomes of a feature before every test of it: categories are whole numbers to the libraries
+ * that cut them so. */
+typedef enum forest_rounding { FOREST_AS_IS, FOREST_FLOOR, FOREST_TRUNC } forest_rounding;
+
 typedef struct forest {
     forest_number number; /* arithmetic of comparison and of summation */
     uint32_t feature_count;
@@ -50,8 +54,9 @@ typedef struct forest {
     uint32_t *roots; /* tree_count node indices, ascending */
     forest_node *nodes;
     forest_leaf_value *leaf_values;
-    double *set_values;
-    double *base; /* target_count values the sums start from, or NULL for zeros */
+    double *set_values; /* those of one node ascending */
+    uint8_t *rounding;  /* forest_rounding of each feature, or NULL: all as they are */
+    double *base;       /* target_count values the sums start from, or NULL for zeros */
 } forest;
 
 /* Checks every invariant: indices in range, children forward and within their tree, each node
@@ -63,6 +68,10 @@ alf_status forest_check(const forest *f, alf_error *err);
  * are rounded after every addition). x: feature_count values, NaN = missing. The slow reference
  * path that every faster one must equal bit for bit. The forest must have passed forest_check. */
 void forest_sum(const forest *f, const double *x, double *out);
+
+/* Whether a node tests membership in a set, or features are rounded: faster paths leave such
+ * forests to forest_sum. */
+bool forest_has_sets(const forest *f);
 
 /* The node index of the leaf that x reaches in tree t. */
 uint32_t forest_leaf(const forest *f, uint32_t t, const double *x);

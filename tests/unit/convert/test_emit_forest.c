@@ -163,6 +163,16 @@ static void ensembles_sum_exactly(void **state)
     check_ensemble("forest_sets_f32", &g.f);
     make_forest(&g, FOREST_F64, 2, FOREST_MEMBER + 1, 1);
     check_ensemble("forest_sets_f64", &g.f);
+    uint8_t rounding[FEATURES] = {FOREST_FLOOR, FOREST_TRUNC, FOREST_FLOOR, FOREST_TRUNC,
+                                  FOREST_FLOOR};
+    make_forest(&g, FOREST_F32, TARGETS, FOREST_MEMBER + 1, 1);
+    g.f.rounding = rounding;
+    check_ensemble("forest_rounded_f32", &g.f);
+    make_forest(&g, FOREST_F64, TARGETS, FOREST_MEMBER + 1, 1);
+    g.f.rounding = rounding;
+    check_ensemble("forest_rounded_f64", &g.f);
+    memset(rounding, FOREST_FLOOR, sizeof rounding);
+    check_ensemble("forest_floored_f64", &g.f);
 }
 
 static void forests_without_trees(void **state)

@@ -20,17 +20,23 @@
 #define FIXTURES ALF_TEST_SOURCE_DIR "/tests/unit/convert/fixtures/xgboost/"
 
 /* x0 < 0.5 ? -1 : (x1 < 2 ? 1 : 3), twice; two rounds. */
-#define TREE                                                                                       \
+#define TREE(kinds)                                                                                \
     "{\"default_left\":[1,0,0,0,0],\"left_children\":[1,-1,3,-1,-1],"                              \
     "\"right_children\":[2,-1,4,-1,-1],\"split_conditions\":[0.5,-1,2,1,3],"                       \
-    "\"split_indices\":[0,0,1,0,0],\"split_type\":[0,0,0,0,0],"                                    \
-    "\"tree_param\":{\"size_leaf_vector\":\"0\"}}"
-static const char model[] =
-    "{\"learner\":{\"attributes\":{\"best_iteration\":\"0\"},\"gradient_booster\":{\"model\":{"
-    "\"gbtree_model_param\":{\"num_parallel_tree\":\"1\"},\"iteration_indptr\":[0,1,2],"
-    "\"tree_info\":[0,0],\"trees\":[" TREE "," TREE "]},\"name\":\"gbtree\"},"
-    "\"learner_model_param\":{\"base_score\":\"5E-1\",\"num_class\":\"0\",\"num_feature\":\"2\","
-    "\"num_target\":\"1\"},\"objective\":{\"name\":\"binary:logistic\"}},\"version\":[2,0,3]}";
+    "\"split_indices\":[0,0,1,0,0]," kinds ",\"tree_param\":{\"size_leaf_vector\":\"0\"}}"
+#define MODEL(tree)                                                                                \
+    "{\"learner\":{\"attributes\":{\"best_iteration\":\"0\"},\"gradient_booster\":{\"model\":{"    \
+    "\"gbtree_model_param\":{\"num_parallel_tree\":\"1\"},\"iteration_indptr\":[0,1,2],"           \
+    "\"tree_info\":[0,0],\"trees\":[" tree "," tree                                                \
+    "]},\"name\":\"gbtree\"},\"learner_model_param\":{\"base_score\":\"5E-1\",\"num_class\":"      \
+    "\"0\","                                                                                       \
+    "\"num_feature\":\"2\",\"num_target\":\"1\"},\"objective\":{\"name\":\"binary:logistic\"}},"   \
+    "\"version\":[2,0,3]}"
+static const char model[] = MODEL(TREE("\"split_type\":[0,0,0,0,0]"));
+/* x0 in {1, 33}, else as above. */
+static const char set_model[] =
+    MODEL(TREE("\"split_type\":[1,0,0,0,0],\"categories\":[33,1,1],\"categories_nodes\":[0],"
+               "\"categories_segments\":[0],\"categories_sizes\":[3]"));
 
 /* An object with up to 4 attributes, on the stack of a test. */
 typedef struct object {
@@ -91,22 +97,23 @@ static alf_status try_both(const value *v, alf_status *reference, alf_error *err
     return status;
 }
 
-/* The model with the first occurrence of a text replaced. */
-static char *edited(const char *from, const char *to)
+/* A model with the first occurrence of a text replaced. */
+static char *edited(const char *original, const char *from, const char *to)
 {
-    const char *at = strstr(model, from);
+    const char *at = strstr(original, from);
     if (at == NULL)
         fail_msg("'%s' is not in the model", from);
-    size_t size = sizeof model + strlen(to);
+    size_t size = strlen(original) + strlen(to) + 1;
     char *text = malloc(size);
     assert_non_null(text);
-    (void)snprintf(text, size, "%.*s%s%s", (int)(at - model), model, to, at + strlen(from));
+    (void)snprintf(text, size, "%.*s%s%s", (int)(at - original), original, to, at + strlen(from));
     return text;
 }
 
-static void refuses(const char *from, const char *to, alf_status status, const char *words)
+static void refuses_in(const char *original, const char *from, const char *to, alf_status status,
+                       const char *words)
 {
-    char *text = edited(from, to);
+    char *text = edited(original, from, to);
     object booster;
     alf_error err = {0};
     alf_status reference;
@@ -114,9 +121,14 @@ static void refuses(const char *from, const char *to, alf_status status, const c
     assert_int_equal(try_both(&booster.self, &reference, &err), status);
     if (strstr(err.message, words) == NULL)
         fail_msg("'%s' does not say '%s'", err.message, words);
-    if (status == ALF_E_UNSUPPORTED)
-        assert_int_equal(reference, ALF_E_UNSUPPORTED);
+    if ((status == ALF_E_UNSUPPORTED) == (original == model))
+        assert_int_equal(reference, status);
     free(text);
+}
+
+static void refuses(const char *from, const char *to, alf_status status, const char *words)
+{
+    refuses_in(model, from, to, status, words);
 }
 
 static void test_the_model_itself(void **state)
@@ -157,7 +169,7 @@ static void test_trees(void **state)
     refuses(left, "[1,-1,3,-1,-2]", format, "node 4 of a tree");
     refuses(left, "[1,-1,3000000000,-1,-1]", format, "node 2 of a tree");
     refuses(left, "[1,-1,3.5,-1,-1]", format, "node 2 of a tree");
-    refuses(left, "[1,-1,3,-1]", format, "5 items in 'split_type', expected 4");
+    refuses(left, "[1,-1,3,-1]", format, "5 items in 'right_children', expected 4");
     refuses(left, "[]", format, "'left_children', expected 1 to 2^28");
     refuses(left, "\"x\"", format, "has str for 'left_children'");
     refuses("[2,-1,4,-1,-1]", "[2,-1,-1,-1,-1]", format, "a child is not a node");
@@ -171,8 +183,50 @@ static void test_trees(void **state)
     refuses("[1,0,0,0,0]", "[2,0,0,0,0]", format, "node 0 of a tree");
     refuses("\"size_leaf_vector\":\"0\"", "\"size_leaf_vector\":\"3\"", ALF_E_UNSUPPORTED,
             "leaves hold vectors");
-    refuses("\"split_type\":[0", "\"split_type\":[1", ALF_E_UNSUPPORTED, "categorical splits");
     refuses("\"split_type\":[0", "\"split_type\":[2", format, "split_type");
+}
+
+static void refuses_sets(const char *from, const char *to, const char *words)
+{
+    refuses_in(set_model, from, to, ALF_E_FORMAT, words);
+}
+
+static void test_sets(void **state)
+{
+    (void)state;
+    object booster;
+    arena memory;
+    boosted_classifier b;
+    alf_error err;
+    double out;
+    arena_init(&memory, 0);
+    booster_init(&booster, SPAN_LITERAL(set_model));
+    assert_int_equal(extract_boosted(&booster.self, &memory, &b, &err), ALF_OK);
+    assert_true(forest_has_sets(&b.trees));
+    assert_int_equal(b.trees.nodes[0].set_count, 2);   /* sorted, without repetition */
+    forest_sum(&b.trees, (double[]){33.0, 9.0}, &out); /* members go right */
+    assert_true(out > 5.9 && out < 6.1);
+    forest_sum(&b.trees, (double[]){2.0, 9.0}, &out);
+    assert_true(out > -2.1 && out < -1.9);
+    forest_sum(&b.trees, (double[]){NAN, 9.0}, &out); /* by default left */
+    assert_true(out > -2.1 && out < -1.9);
+    arena_fini(&memory);
+    refuses_sets("[33,1,1]", "[33,1,-1]", "whole numbers from 0");
+    refuses_sets("[33,1,1]", "[33,1,16777216]", "whole numbers from 0 to 16777215");
+    refuses_sets("[33,1,1]", "[33,1,0.5]", "whole numbers from 0");
+    refuses_sets("[33,1,1]", "[33,1]", "categories_segments");
+    refuses_sets("\"categories\":", "\"x\":", "'categories'");
+    refuses_sets("_nodes\":[0]", "_nodes\":[1]", "nodes with a categorical split, ascending");
+    refuses_sets("_nodes\":[0]", "_nodes\":[5]", "categories_segments");
+    refuses_sets("_segments\":[0]", "_segments\":[1]", "categories_segments");
+    refuses_sets("_segments\":[0]", "_segments\":[-1]", "categories_segments");
+    refuses_sets("_sizes\":[3]", "_sizes\":[4]", "categories_segments");
+    refuses_sets("_sizes\":[3]", "_sizes\":[]", "0 items in 'categories_sizes', expected 1");
+    refuses_in(set_model, "[0,0,1,0,0]", "[0,0,0,0,0]", ALF_E_UNSUPPORTED,
+               "tested both as a number and as a category");
+    /* 1.4 and older did not look at the sets on CPU. */
+    refuses_in(set_model, "[2,0,3]", "[1,4,2]", ALF_E_UNSUPPORTED,
+               "categorical splits of XGBoost 1.4");
 }
 
 static void test_booster(void **state)
@@ -279,7 +333,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_the_model_itself), cmocka_unit_test(test_trees),
         cmocka_unit_test(test_booster),          cmocka_unit_test(test_classifiers),
-        cmocka_unit_test(test_truncation),
+        cmocka_unit_test(test_truncation),       cmocka_unit_test(test_sets),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -320,6 +320,7 @@ static void test_no_memory(void **state)
     fail_each_allocation("1.2.1-dart.joblib");
     fail_each_allocation("1.5.2-early-multi.joblib");
     fail_each_allocation("3.1.3-early-multi.joblib");
+    fail_each_allocation("1.6.2-sets.joblib");
 }
 
 /* ---- the reference bundle ---- */

@@ -116,6 +116,10 @@ static void test_contents_are_checked(void **state)
     refuses(&s, "its set lies outside");
     s.set[1] = NAN;
     refuses(&s, "a set value");
+    s.set[0] = 6.0;
+    refuses(&s, "its set is not in ascending order");
+    s.f.rounding = (uint8_t[]){0, 3};
+    refuses(&s, "the rounding of feature 1 is unknown");
     s.nodes[1].yes = 6;
     refuses(&s, "leaf values lie outside");
     s.nodes[1].no = UINT32_MAX;
@@ -155,6 +159,32 @@ static void test_sums(void **state)
     assert_int_equal(forest_leaf(&s.f, 0, (double[]){1.0, 0.0}), 1);
     assert_int_equal(forest_leaf(&s.f, 0, (double[]){2.0, 0.0}), 4);
     assert_int_equal(forest_leaf(&s.f, 1, (double[]){2.0, 0.0}), 5);
+}
+
+static void test_sets(void **state)
+{
+    (void)state;
+    sample s;
+    sample_init(&s);
+    assert_true(forest_has_sets(&s.f));
+    sums(&s.f, 9.0, 2.5, 98.0, 0.5); /* not a member as it is */
+    sums(&s.f, 9.0, 6.0, 98.0, 0.5);
+    sums(&s.f, 9.0, -INFINITY, 98.0, 0.5);
+    s.f.rounding = (uint8_t[]){FOREST_AS_IS, FOREST_FLOOR};
+    sums(&s.f, 1.9, 2.5, 101.0, 10.5); /* feature 0 keeps its fraction */
+    sums(&s.f, 9.0, 5.99, 101.0, 10.5);
+    sums(&s.f, 9.0, 1.99, 98.0, 0.5);
+    sums(&s.f, 9.0, NAN, 101.0, 10.5);
+    s.set[0] = 0.0;
+    sums(&s.f, 9.0, -0.5, 98.0, 0.5);
+    s.f.rounding = (uint8_t[]){FOREST_AS_IS, FOREST_TRUNC};
+    sums(&s.f, 9.0, -0.5, 101.0, 10.5);
+    sums(&s.f, 9.0, -1.0, 98.0, 0.5);
+    s.nodes[2].set_count = 0; /* nothing is in the empty set */
+    sums(&s.f, 9.0, 2.0, 98.0, 0.5);
+    s.f.rounding = NULL;
+    s.nodes[2].mode = FOREST_LEQ;
+    assert_false(forest_has_sets(&s.f));
 }
 
 /* Whether x satisfies the test of the given mode against 1.5 in the given arithmetic. */
@@ -257,6 +287,7 @@ int main(void)
         cmocka_unit_test(test_contents_are_checked),
         cmocka_unit_test(test_sums),
         cmocka_unit_test(test_modes),
+        cmocka_unit_test(test_sets),
         cmocka_unit_test(test_rounding_after_every_addition),
         cmocka_unit_test(test_no_trees),
         cmocka_unit_test(test_no_memory),
