@@ -91,6 +91,9 @@ typedef struct alf_options {
     bool zero_is_value; /* bundles without a manifest: a zero term is the number 0, not absent */
     const char *engine; /* "native" (NULL: the same), "onnxruntime", "auto" (docs/engines.md) */
     const char *onnx_runtime_library; /* path of libonnxruntime.so; NULL: where the loader looks */
+    bool text_from_joblib;    /* run this component from the folder's joblib model, not from ONNX */
+    bool anomaly_from_joblib; /* the same */
+    bool fall_back_to_joblib; /* from a missing ONNX file to the joblib model */
 } alf_options;
 
 /* Fills in the defaults; options must not be NULL. Thread-safe. Since 0.1.0. */
@@ -176,6 +179,8 @@ typedef struct alf_component_health {
     const char *name; /* "rule_based", "tfidf_xgboost", "anomaly_detector" */
     bool loaded;
     bool circuit_open; /* it failed repeatedly and is not tried for a while; logs fail open */
+    const char *model_format; /* what it was loaded from: "onnx" or "joblib"; NULL: no model */
+    bool fell_back;           /* to joblib, because there is no ONNX file */
 } alf_component_health;
 
 typedef struct alf_health {

@@ -150,8 +150,14 @@ void classifier_health(classifier *c, alf_health *out)
     out->healthy = c->models.has_text || c->models.has_anomaly;
     for (int i = 0; i < COMPONENTS; i++) {
         bool open = breaker_state_at(&c->breakers[i], now) == BREAKER_OPEN;
-        out->components[i] =
-            (alf_component_health){classifier_component_names[i], has_component(c, i), open};
+        models_origin origin = i == COMPONENT_TEXT      ? c->models.origin[MODELS_TEXT]
+                               : i == COMPONENT_ANOMALY ? c->models.origin[MODELS_DETECTOR]
+                                                        : MODELS_ABSENT;
+        out->components[i] = (alf_component_health){.name = classifier_component_names[i],
+                                                    .loaded = has_component(c, i),
+                                                    .circuit_open = open,
+                                                    .model_format = models_origin_name(origin),
+                                                    .fell_back = origin == MODELS_FELL_BACK};
         out->healthy = out->healthy && !open;
     }
 }

@@ -3,6 +3,7 @@
 
 #include "base/file.h"
 #include "base/span.h"
+#include "classify/models_joblib.h"
 #include "convert/bundle.h"
 
 #include <jansson.h>
@@ -78,7 +79,6 @@ static alf_status locate_one(const char *folder, const models_paths *named, mode
 alf_status models_locate(const char *folder, const models_paths *named, models_layout *out,
                          alf_error *err)
 {
-    char path[PATH_MAX];
     *out = (models_layout){0};
     if (!file_is_directory(folder))
         return in_folder(error_set(err, ALF_E_NOT_FOUND,
@@ -86,17 +86,23 @@ alf_status models_locate(const char *folder, const models_paths *named, models_l
                          folder, err);
     for (models_file i = 0; i < MODELS_FILE_COUNT; i++)
         TRY(locate_one(folder, named, out, i, err));
-    if (out->path[MODELS_ANOMALY][0] != '\0' || out->path[MODELS_CLASSIFIER][0] != '\0')
+    return ALF_OK;
+}
+
+alf_status models_want_onnx(const char *folder, const models_layout *layout, alf_error *err)
+{
+    bool joblib[MODELS_COMPONENTS];
+    if (layout->path[MODELS_ANOMALY][0] != '\0' || layout->path[MODELS_CLASSIFIER][0] != '\0')
         return ALF_OK;
-    TRY(file_join(path, sizeof path, folder, "anomaly_detector/model.joblib", err));
-    bool joblib = file_exists(path);
-    TRY(file_join(path, sizeof path, folder, "tfidf_xgboost/model.joblib", err));
-    joblib = joblib || file_exists(path);
+    for (models_component i = MODELS_TEXT; i < MODELS_COMPONENTS; i++)
+        TRY(models_joblib_exists(folder, i, &joblib[i], err));
     return in_folder(error_set(err, ALF_E_NOT_FOUND,
-                               joblib ? "holds joblib models, not ONNX; run ai-log-filter convert "
-                                        "--input %.150s --output FOLDER first"
-                                      : "no models found in %.150s; expected anomaly_detector.onnx "
-                                        "or xgboost.onnx",
+                               joblib[MODELS_TEXT] || joblib[MODELS_DETECTOR]
+                                   ? "holds joblib models, not ONNX; run ai-log-filter convert "
+                                     "--input %.150s --output FOLDER first, or set model.type: "
+                                     "safe_ensemble"
+                                   : "no models found in %.150s; expected anomaly_detector.onnx "
+                                     "or xgboost.onnx",
                                folder),
                      folder, err);
 }
@@ -254,17 +260,27 @@ static alf_status map_labels(models *m, alf_error *err)
     return ALF_OK;
 }
 
-static alf_status find_labels(models *m, const char *folder, alf_error *err)
+static alf_status use_labels(models *m, const class_labels *labels, alf_error *err)
+{
+    if (labels->count > MODELS_MAX_CLASSES)
+        return error_set(err, ALF_E_LIMIT, "%u classes, at most %d", labels->count,
+                         (int)MODELS_MAX_CLASSES);
+    m->class_count = labels->count;
+    memcpy(m->class_names, labels->names, m->class_count * sizeof *m->class_names);
+    return ALF_OK;
+}
+
+/* own: of a joblib model, else empty. */
+static alf_status find_labels(models *m, const char *folder, const class_labels *own,
+                              alf_error *err)
 {
     if (m->layout.path[MODELS_LABELS][0] != '\0')
         TRY(read_labels(m, folder, err));
-    else if (m->has_manifest && m->manifest.labels.count > 0) {
-        m->class_count = m->manifest.labels.count;
-        if (m->class_count > MODELS_MAX_CLASSES)
-            return error_set(err, ALF_E_LIMIT, "%u classes, at most %d", m->class_count,
-                             (int)MODELS_MAX_CLASSES);
-        memcpy(m->class_names, m->manifest.labels.names, m->class_count * sizeof *m->class_names);
-    } else
+    else if (own->count > 0)
+        TRY(use_labels(m, own, err));
+    else if (m->has_manifest && m->manifest.labels.count > 0)
+        TRY(use_labels(m, &m->manifest.labels, err));
+    else
         assume_labels(m);
     return map_labels(m, err);
 }
@@ -288,23 +304,46 @@ static alf_status missing_half(const models *m, models_file have, models_file wa
                      m->layout.path[have], models_file_names[want], candidates[want][0]);
 }
 
+/* The two ONNX files of a component, loaded: both, or none. */
+static alf_status load_pair(const models_place *from, models_file first, models_file second,
+                            joblib_component *out, alf_error *err)
+{
+    out->feature_count = LOG_FEATURES;
+    TRY(models_load_engine(from, first, &out->first, &out->feature_count, err));
+    alf_status status = models_load_engine(from, second, &out->second, NULL, err);
+    if (status != ALF_OK)
+        engine_free(out->first);
+    return status;
+}
+
+static alf_status load_component(models *m, const char *folder, models_component which,
+                                 const models_options *options, joblib_component *out,
+                                 alf_error *err)
+{
+    models_file first = which == MODELS_TEXT ? MODELS_VECTORIZER : MODELS_SCALER;
+    models_file second = which == MODELS_TEXT ? MODELS_CLASSIFIER : MODELS_ANOMALY;
+    models_place from = {folder, &m->layout, &options->engine};
+    *out = (joblib_component){0};
+    if (m->origin[which] != MODELS_FROM_ONNX)
+        return models_joblib_open(folder, which, &options->engine, &m->memory, out, err);
+    if (m->layout.path[first][0] == '\0')
+        return missing_half(m, second, first, err);
+    out->zero_is_value = m->has_manifest ? m->manifest.zero_is_value : options->literal_zero;
+    return load_pair(&from, first, second, out, err);
+}
+
 static alf_status open_text(models *m, const char *folder, const models_options *options,
                             alf_error *err)
 {
-    engine *vectorizer = NULL;
-    engine *classifier = NULL;
-    models_place from = {folder, &m->layout, &options->engine};
-    if (m->layout.path[MODELS_VECTORIZER][0] == '\0')
-        return missing_half(m, MODELS_CLASSIFIER, MODELS_VECTORIZER, err);
-    TRY(find_labels(m, folder, err));
-    TRY(models_load_engine(&from, MODELS_VECTORIZER, &vectorizer, NULL, err));
-    alf_status status = models_load_engine(&from, MODELS_CLASSIFIER, &classifier, NULL, err);
+    joblib_component loaded;
+    TRY(load_component(m, folder, MODELS_TEXT, options, &loaded, err));
+    alf_status status = find_labels(m, folder, &loaded.labels, err);
     if (status != ALF_OK) {
-        engine_free(vectorizer);
+        engine_free(loaded.first);
+        engine_free(loaded.second);
         return status;
     }
-    bool zero_is_absent = m->has_manifest ? !m->manifest.zero_is_value : !options->literal_zero;
-    TRY(text_chain_init(&m->text, vectorizer, classifier, zero_is_absent, err));
+    TRY(text_chain_init(&m->text, loaded.first, loaded.second, !loaded.zero_is_value, err));
     m->has_text = true;
     if (m->text.class_count != m->class_count)
         return error_set(
@@ -318,26 +357,66 @@ static alf_status open_text(models *m, const char *folder, const models_options 
 static alf_status open_anomaly(models *m, const char *folder, const models_options *options,
                                alf_error *err)
 {
-    models_place from = {folder, &m->layout, &options->engine};
-    engine *first = NULL;
-    engine *second = NULL;
-    uint32_t features = LOG_FEATURES;
-    if (m->layout.path[MODELS_SCALER][0] == '\0')
-        return missing_half(m, MODELS_ANOMALY, MODELS_SCALER, err);
-    TRY(models_load_engine(&from, MODELS_SCALER, &first, &features, err));
-    alf_status status = ALF_OK;
-    if (features != LOG_FEATURES)
-        status = error_set(err, ALF_E_UNSUPPORTED,
-                           "the scaler takes %u features, the preprocessing profiles give %d",
-                           features, (int)LOG_FEATURES);
-    if (status == ALF_OK)
-        status = models_load_engine(&from, MODELS_ANOMALY, &second, NULL, err);
-    if (status != ALF_OK) {
-        engine_free(first);
-        return status;
+    joblib_component loaded;
+    TRY(load_component(m, folder, MODELS_DETECTOR, options, &loaded, err));
+    if (loaded.feature_count != LOG_FEATURES) {
+        engine_free(loaded.first);
+        engine_free(loaded.second);
+        return error_set(err, ALF_E_UNSUPPORTED,
+                         "the scaler takes %u features, the preprocessing profiles give %d",
+                         loaded.feature_count, (int)LOG_FEATURES);
     }
-    TRY(anomaly_chain_init(&m->anomaly, first, second, LOG_FEATURES, err));
+    TRY(anomaly_chain_init(&m->anomaly, loaded.first, loaded.second, LOG_FEATURES, err));
     m->has_anomaly = true;
+    return ALF_OK;
+}
+
+/* ---- ONNX or joblib ---- */
+
+static const char *const component_names[MODELS_COMPONENTS] = {"tfidf_xgboost", "anomaly_detector"};
+
+static alf_status refuse_joblib(const char *path, models_component which, alf_error *err)
+{
+    return error_set(err, ALF_E_CONFIG,
+                     "%.150s is a joblib model, and this key names an ONNX file; convert it, or "
+                     "set model.type: safe_ensemble and model.%s.use_onnx: false",
+                     path, component_names[which]);
+}
+
+static alf_status choose_origin(models *m, const char *folder, models_component which,
+                                const models_options *options, alf_error *err)
+{
+    const char *onnx = m->layout.path[which == MODELS_TEXT ? MODELS_CLASSIFIER : MODELS_ANOMALY];
+    bool joblib = false;
+    if (models_is_joblib(onnx))
+        return refuse_joblib(onnx, which, err);
+    if (options->mixed)
+        TRY(models_joblib_exists(folder, which, &joblib, err));
+    if (options->use_joblib[which])
+        m->origin[which] = MODELS_FROM_JOBLIB; /* if it is not there, opening says so */
+    else if (onnx[0] != '\0')
+        m->origin[which] = MODELS_FROM_ONNX;
+    else if (joblib && options->fall_back)
+        m->origin[which] = MODELS_FELL_BACK;
+    else if (joblib)
+        return error_set(err, ALF_E_NOT_FOUND,
+                         "%s has a joblib model but no ONNX file; convert it, or set "
+                         "model.%s.use_onnx: false, or model.fallback_to_joblib: true",
+                         component_names[which], component_names[which]);
+    return ALF_OK;
+}
+
+static alf_status open_components(models *m, const char *folder, const models_options *options,
+                                  alf_error *err)
+{
+    for (models_component i = MODELS_TEXT; i < MODELS_COMPONENTS; i++)
+        TRY(choose_origin(m, folder, i, options, err));
+    if (m->origin[MODELS_TEXT] == MODELS_ABSENT && m->origin[MODELS_DETECTOR] == MODELS_ABSENT)
+        return models_want_onnx(folder, &m->layout, err);
+    if (m->origin[MODELS_TEXT] != MODELS_ABSENT)
+        TRY(open_text(m, folder, options, err));
+    if (m->origin[MODELS_DETECTOR] != MODELS_ABSENT)
+        TRY(open_anomaly(m, folder, options, err));
     return ALF_OK;
 }
 
@@ -346,14 +425,17 @@ alf_status models_open(models *m, const char *folder, const models_options *opti
     *m = (models){0};
     arena_init(&m->memory, 64 << 20);
     TRY(models_locate(folder, &options->named, &m->layout, err));
+    if (!options->mixed)
+        TRY(models_want_onnx(folder, &m->layout, err));
     if (m->layout.path[MODELS_MANIFEST][0] != '\0')
         TRY(in_folder(read_manifest(m, folder, err), folder, err));
     TRY(in_folder(find_profile(m, options, err), folder, err));
-    if (m->layout.path[MODELS_CLASSIFIER][0] != '\0')
-        TRY(in_folder(open_text(m, folder, options, err), folder, err));
-    if (m->layout.path[MODELS_ANOMALY][0] != '\0')
-        TRY(in_folder(open_anomaly(m, folder, options, err), folder, err));
-    return ALF_OK;
+    return in_folder(open_components(m, folder, options, err), folder, err);
+}
+
+const char *models_origin_name(models_origin origin)
+{
+    return origin == MODELS_ABSENT ? NULL : origin == MODELS_FROM_ONNX ? "onnx" : "joblib";
 }
 
 const char *models_run_on(const models *m)

@@ -22,6 +22,17 @@ typedef enum models_file {
 
 enum { MODELS_MAX_CLASSES = 16, MODELS_PATH = 1024 };
 
+/* The two components that have models. */
+typedef enum models_component { MODELS_TEXT, MODELS_DETECTOR, MODELS_COMPONENTS } models_component;
+
+/* Where a component's model came from. */
+typedef enum models_origin {
+    MODELS_ABSENT,
+    MODELS_FROM_ONNX,
+    MODELS_FROM_JOBLIB, /* the user asked for it */
+    MODELS_FELL_BACK    /* to joblib, because there is no ONNX file */
+} models_origin;
+
 /* "anomaly_detector", "anomaly_scaler", ...: the names `validate` prints. */
 extern const char *const models_file_names[MODELS_FILE_COUNT];
 
@@ -38,10 +49,13 @@ typedef struct models_paths {
 } models_paths;
 
 /* Finds the files of a bundle (named NULL: none is named; a named one must be there): the layout of
- * `convert` first, then the older ones. A folder that holds joblib models only is ALF_E_NOT_FOUND
- * with the advice to convert them. */
+ * `convert` first, then the older ones. A folder without an ONNX model is no error here. */
 alf_status models_locate(const char *folder, const models_paths *named, models_layout *out,
                          alf_error *err);
+
+/* ALF_E_NOT_FOUND when there is no ONNX model; where there are joblib models, with the advice to
+ * convert them. */
+alf_status models_want_onnx(const char *folder, const models_layout *layout, alf_error *err);
 
 /* Whether the path names a joblib file. */
 bool models_is_joblib(const char *path);
@@ -64,6 +78,10 @@ typedef struct models_options {
     bool profile_given;    /* by configuration or command line */
     log_profile profile;
     models_paths named;
+    /* Mixed mode (model.type: safe_ensemble). Zeroed: ONNX only. */
+    bool mixed;
+    bool use_joblib[MODELS_COMPONENTS]; /* run the component from its joblib model */
+    bool fall_back;                     /* from a missing ONNX file to the joblib model */
 } models_options;
 
 typedef struct models {
@@ -77,6 +95,7 @@ typedef struct models {
     alf_span class_names[MODELS_MAX_CLASSES];
     alf_category class_category[MODELS_MAX_CLASSES];
     bool has_text, has_anomaly;
+    models_origin origin[MODELS_COMPONENTS];
     text_chain text;
     anomaly_chain anomaly;
 } models;
@@ -86,6 +105,9 @@ typedef struct models {
  * case. */
 alf_status models_open(models *m, const char *folder, const models_options *options,
                        alf_error *err);
+
+/* "onnx" or "joblib"; NULL for an absent component. */
+const char *models_origin_name(models_origin origin);
 
 /* What runs them: "native", "onnxruntime", or "native+onnxruntime" when it is not one for all. */
 const char *models_run_on(const models *m);

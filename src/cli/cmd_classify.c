@@ -303,6 +303,11 @@ static void warn(const classification *c)
         (void)fprintf(stderr,
                       "ai-log-filter: warning: the bundle has no anomaly_detector.onnx; the "
                       "anomaly detector abstains\n");
+    if (m->origin[MODELS_TEXT] == MODELS_FELL_BACK)
+        (void)fprintf(stderr, "ai-log-filter: warning: no xgboost.onnx; fell back to joblib\n");
+    if (m->origin[MODELS_DETECTOR] == MODELS_FELL_BACK)
+        (void)fprintf(stderr,
+                      "ai-log-filter: warning: no anomaly_detector.onnx; fell back to joblib\n");
 }
 
 static int close_output(classification *c)

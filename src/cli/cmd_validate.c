@@ -307,7 +307,8 @@ static int validate(validation *v)
     alf_error err = {0};
     buf out;
     buf_init(&out);
-    if (models_locate(v->folder, NULL, &v->layout, &err) != ALF_OK)
+    if (models_locate(v->folder, NULL, &v->layout, &err) != ALF_OK ||
+        models_want_onnx(v->folder, &v->layout, &err) != ALF_OK)
         complain_error(v, &err);
     else {
         for (models_file i = MODELS_ANOMALY; i <= MODELS_VECTORIZER; i++)

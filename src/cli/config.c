@@ -55,8 +55,17 @@ typedef struct config_key {
     }
 
 static const config_key keys[] = {
-    CHOICE("model.type", model_type, "onnx_safe_ensemble", "onnx_safe_ensemble", "MODEL_TYPE",
-           "onnx_safe_ensemble: every model runs as ONNX"),
+    CHOICE("model.type", model_type, "onnx_safe_ensemble", "onnx_safe_ensemble safe_ensemble",
+           "MODEL_TYPE",
+           "onnx_safe_ensemble: every model is an ONNX file; safe_ensemble: joblib models are "
+           "accepted where the next three keys say so"),
+    BOOL("model.anomaly_detector.use_onnx", anomaly_use_onnx, 1,
+         "false (safe_ensemble only): run the component from its joblib model"),
+    BOOL("model.tfidf_xgboost.use_onnx", text_use_onnx, 1,
+         "false (safe_ensemble only): run the component from its joblib model"),
+    BOOL("model.fallback_to_joblib", fallback_to_joblib, 0,
+         "true (safe_ensemble only): a component without an ONNX file runs from its joblib model; "
+         "health shows it"),
     CHOICE("model.engine", engine, "native", "native onnxruntime auto", "ALF_ENGINE",
            "what runs the models; auto: native, and ONNX Runtime for what it does not handle "
            "(docs/engines.md)"),

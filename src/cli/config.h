@@ -13,6 +13,7 @@
 typedef struct config {
     arena memory; /* strings below live here or are constants */
     const char *model_type;
+    bool anomaly_use_onnx, text_use_onnx, fallback_to_joblib;
     const char *engine; /* "native", "onnxruntime" or "auto" */
     const char *model_path;
     const char *profile;      /* "" = what the manifest says, else pipeline */

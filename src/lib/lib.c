@@ -58,6 +58,11 @@ static alf_status take_options(const alf_options *from, classifier_options *to, 
         to->ensemble.weight[i] = from->weights[i];
     to->rules_path = from->rules_path;
     to->models.literal_zero = from->zero_is_value;
+    to->models.use_joblib[MODELS_TEXT] = from->text_from_joblib;
+    to->models.use_joblib[MODELS_DETECTOR] = from->anomaly_from_joblib;
+    to->models.fall_back = from->fall_back_to_joblib;
+    to->models.mixed =
+        from->text_from_joblib || from->anomaly_from_joblib || from->fall_back_to_joblib;
     engine_options_init(&to->models.engine);
     to->models.engine.library = from->onnx_runtime_library;
     if (from->engine != NULL && !engine_kind_from_name(from->engine, &to->models.engine.kind))

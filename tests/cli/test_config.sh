@@ -49,7 +49,10 @@ while IFS='|' read -r _ key values default _; do
         with 2 "c.yaml.*line [0-9]+.*list of words" "$(yaml "$key" "[[a]]")"
         ;;
     "true, false")
-        with 0 noise "$(yaml "$key" false)"
+        case $key in
+        *.use_onnx) with 2 "$name is false; set model.type: safe_ensemble" "$(yaml "$key" false)" ;;
+        *) with 0 noise "$(yaml "$key" false)" ;;
+        esac
         with 2 "$name is \"yes\"" "$(yaml "$key" yes)"
         with 2 "$name is \"1\"" "$(yaml "$key" 1)"
         ;;
