@@ -48,6 +48,12 @@ static alf_status resolve(char out[PATH_MAX], const char *folder, const char *pa
                           : file_join(out, PATH_MAX, folder, path, err);
 }
 
+alf_status models_path(const char *folder, const models_layout *layout, models_file which,
+                       char *out, alf_error *err)
+{
+    return resolve(out, folder, layout->path[which], err);
+}
+
 static alf_status take_named(const char *folder, models_layout *out, models_file which,
                              const char *name, alf_error *err)
 {
@@ -158,7 +164,7 @@ alf_status models_load_engine(const models_place *from, models_file which, engin
 {
     char path[PATH_MAX];
     *out = NULL;
-    TRY(resolve(path, from->folder, from->layout->path[which], err));
+    TRY(models_path(from->folder, from->layout, which, path, err));
     alf_status status = models_is_joblib(path)
                             ? load_joblib(path, which, from->engine, out, feature_count, err)
                             : load_onnx(path, from->engine, out, err);
@@ -171,7 +177,7 @@ static alf_status read_text(const char *folder, const models_layout *layout, mod
                             buf *out, alf_error *err)
 {
     char path[PATH_MAX];
-    TRY(resolve(path, folder, layout->path[which], err));
+    TRY(models_path(folder, layout, which, path, err));
     return file_read(path, MAX_TEXT_FILE, out, err);
 }
 

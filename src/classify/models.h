@@ -60,6 +60,11 @@ alf_status models_want_onnx(const char *folder, const models_layout *layout, alf
 /* Whether the path names a joblib file. */
 bool models_is_joblib(const char *path);
 
+/* The path of a file of the layout: as it is when absolute, else inside the folder. out: PATH_MAX
+ * bytes. */
+alf_status models_path(const char *folder, const models_layout *layout, models_file which,
+                       char *out, alf_error *err);
+
 /* Where engines come from. */
 typedef struct models_place {
     const char *folder;

@@ -37,6 +37,8 @@ static const args_option options[] = {
     {"profile", "NAME",
      "preprocessing the models were trained with: pipeline (default) or serving"},
     {"parity", "FILE", "logs to prove the conversion on, beside the built-in ones"},
+    {"absent-terms", "HOW",
+     "with a finished xgboost.onnx: whether to it a zero is missing (default) or zero"},
     {"benchmark", NULL, "also time the joblib engine against the ONNX engine"},
     {"force", NULL, "replace a bundle that is already there"},
     {"json", NULL, "print the report as JSON"},
@@ -159,6 +161,22 @@ static alf_status read_logs(conversion *c, const args_values *values, alf_error 
     return corpus_sha256(&c->logs, c->texts_sha256, err);
 }
 
+/* A finished classifier does not say what an absent term is to it; a converted one does. */
+static alf_status read_absent_terms(conversion *c, const args_values *values, alf_error *err)
+{
+    const char *text = value_of(values, "absent-terms");
+    if (text == NULL)
+        return ALF_OK;
+    if (strcmp(text, "missing") != 0 && strcmp(text, "zero") != 0)
+        return wrong_value(err, "absent-terms", text, "missing or zero");
+    if (!c->to.adopted[BUNDLE_CLASSIFIER])
+        return error_set(err, ALF_E_ARGUMENT,
+                         "--absent-terms is for a finished xgboost.onnx; what is converted here "
+                         "says itself what an absent term is");
+    c->to.zero_is_value = strcmp(text, "zero") == 0;
+    return ALF_OK;
+}
+
 static alf_status prove(conversion *c, alf_error *err)
 {
     TRY(parity_check(&c->from, &c->to, c->logs.texts, c->logs.features, c->logs.count, &c->parity,
@@ -234,12 +252,12 @@ static void put_report(const conversion *c, buf *out)
                        c->to.adopted[i] ? "  (copied: no joblib model to prove it against)" : "");
     const manifest_proof *p = &c->parity.proof;
     buf_printf(out, "\nProof on %" PRIu64 " logs, joblib engine against ONNX engine:\n", p->logs);
-    if (p->has_text)
-        put_proof_line(out, "tfidf_xgboost", p->text_mismatches, "probability",
-                       p->text_max_difference);
-    if (p->has_anomaly)
-        put_proof_line(out, "anomaly_detector", p->anomaly_mismatches, "score",
-                       p->anomaly_max_difference);
+    if (p->text.present)
+        put_proof_line(out, "tfidf_xgboost", p->text.mismatches, "probability",
+                       p->text.max_difference);
+    if (p->anomaly.present)
+        put_proof_line(out, "anomaly_detector", p->anomaly.mismatches, "score",
+                       p->anomaly.max_difference);
     put_examples(c, out);
 }
 
@@ -278,9 +296,9 @@ static void put_benchmark(const conversion *c, buf *out)
     double logs = (double)c->logs.count;
     buf_printf(out, "\nMicroseconds per log over the %zu logs of the proof:\n", c->logs.count);
     buf_printf(out, "  %-18s %10s %10s %9s\n", "", "joblib", "ONNX", "speedup");
-    if (p->proof.has_text)
+    if (p->proof.text.present)
         put_times(out, "tfidf_xgboost", logs, p->text_joblib_ns, p->text_onnx_ns);
-    if (p->proof.has_anomaly)
+    if (p->proof.anomaly.present)
         put_times(out, "anomaly_detector", logs, p->anomaly_joblib_ns, p->anomaly_onnx_ns);
 }
 
@@ -293,6 +311,7 @@ static alf_status convert(conversion *c, const args_values *values, alf_error *e
     TRY(source_open(&c->from, c->input, err));
     TRY(choose_parts(c, values, &parts, err));
     TRY(bundle_build(&c->to, &c->from, parts, err));
+    TRY(read_absent_terms(c, values, err));
     TRY(read_logs(c, values, err));
     TRY(prove(c, err));
     describe(c);

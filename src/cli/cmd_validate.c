@@ -4,7 +4,8 @@
 #include "base/file.h"
 #include "base/span.h"
 #include "classify/models.h"
-#include "cli/config.h"
+#include "cli/settings.h"
+#include "cli/validate_deep.h"
 
 #include <inttypes.h>
 #include <limits.h>
@@ -15,7 +16,10 @@ enum { MAX_FILE = 512 << 20, MAX_OPERATORS = 64 };
 
 static const args_option options[] = {
     {"engine", "NAME", "the engine to try: native (default), onnxruntime or auto"},
-    {"config", "FILE", "configuration; read for model.engine and onnx_runtime.*"},
+    {"config", "FILE", "configuration; its model.* and onnx_runtime.* keys count"},
+    {"deep", NULL, "also run the models and replay the manifest's parity proof"},
+    {"joblib", "DIR", "with --deep: compare with these joblib models, too"},
+    {"parity", "FILE", "with --deep: the logs that --parity of convert named"},
     {NULL, NULL, NULL}};
 
 static const char rule[] = "============================================================\n";
@@ -124,7 +128,7 @@ static void check_onnx(validation *v, models_file which)
     char path[PATH_MAX];
     buf bytes;
     buf_init(&bytes);
-    alf_status status = file_join(path, sizeof path, v->folder, v->layout.path[which], &err);
+    alf_status status = models_path(v->folder, &v->layout, which, path, &err);
     if (status == ALF_OK)
         status = file_read(path, MAX_FILE, &bytes, &err);
     if (status == ALF_OK)
@@ -198,11 +202,11 @@ static void put_proof(validation *v, const manifest *m)
         return;
     }
     buf_printf(&v->details, "  parity proof: %" PRIu64 " logs", p->logs);
-    if (p->has_text)
-        buf_printf(&v->details, ", tfidf_xgboost %" PRIu64 " labels differ", p->text_mismatches);
-    if (p->has_anomaly)
+    if (p->text.present)
+        buf_printf(&v->details, ", tfidf_xgboost %" PRIu64 " labels differ", p->text.mismatches);
+    if (p->anomaly.present)
         buf_printf(&v->details, ", anomaly_detector %" PRIu64 " labels differ",
-                   p->anomaly_mismatches);
+                   p->anomaly.mismatches);
     buf_append_char(&v->details, '\n');
 }
 
@@ -236,6 +240,32 @@ static void check_manifest(validation *v)
     arena_fini(&a);
 }
 
+static void complain_deep(void *context, const char *problem)
+{
+    complain(context, problem);
+}
+
+static void check_deep(validation *v, const args_values *values)
+{
+    deep_check d = {.folder = v->folder,
+                    .options = &v->settings,
+                    .joblib = args_value(&command_validate, values, "joblib"),
+                    .parity = args_value(&command_validate, values, "parity"),
+                    .details = &v->details,
+                    .complain = complain_deep,
+                    .context = v};
+    if (args_flag(&command_validate, values, "deep"))
+        validate_deep(&d);
+}
+
+static void put_origin(validation *v, const models *m, models_component which, const char *name)
+{
+    if (!v->failed && m->origin[which] == MODELS_FROM_JOBLIB)
+        buf_printf(&v->details, "%s runs from its joblib model, as configured\n\n", name);
+    if (!v->failed && m->origin[which] == MODELS_FELL_BACK)
+        buf_printf(&v->details, "%s has no ONNX file; it falls back to its joblib model\n\n", name);
+}
+
 /* Loads the bundle as classify would, which also proves that its parts fit together. */
 static void check_whole(validation *v)
 {
@@ -243,7 +273,9 @@ static void check_whole(validation *v)
     models m;
     if (models_open(&m, v->folder, &v->settings, &err) != ALF_OK && !v->failed)
         complain_error(v, &err);
-    else if (m.labels_assumed && m.has_text)
+    put_origin(v, &m, MODELS_TEXT, "tfidf_xgboost");
+    put_origin(v, &m, MODELS_DETECTOR, "anomaly_detector");
+    if (!v->failed && m.labels_assumed && m.has_text)
         buf_append_string(&v->details,
                           "note: nothing names the classes; assumed critical, noise, routine, "
                           "suspicious (labels.json can say otherwise)\n\n");
@@ -276,6 +308,8 @@ static void put_report(const validation *v, buf *out)
     buf_printf(out, "\nModel Path: %s\n", v->folder);
     if (v->failed)
         buf_printf(out, "Status: ❌ %s\n", v->problem);
+    else if (v->settings.mixed)
+        buf_append_string(out, "Status: ✅ setup valid - ready for mixed mode\n");
     else
         buf_printf(out, "Status: ✅ ONNX setup valid - ready for ONNX-only mode%s\n",
                    joblib ? " (scaler or vectorizer kept as joblib)" : "");
@@ -296,25 +330,39 @@ static void put_report(const validation *v, buf *out)
 
 static alf_status read_settings(validation *v, const args_values *values, alf_error *err)
 {
+    classifier_options found;
+    settings_options given = {.model = v->folder,
+                              .engine = args_value(&command_validate, values, "engine")};
+    bool deep = args_flag(&command_validate, values, "deep");
+    if (!deep && (args_flag(&command_validate, values, "joblib") ||
+                  args_flag(&command_validate, values, "parity")))
+        return error_set(err, ALF_E_ARGUMENT, "--joblib and --parity need --deep");
     TRY(config_load(&v->config, args_value(&command_validate, values, "config"), err));
-    config_engine(&v->config, &v->settings.engine);
-    return config_choose_engine(args_value(&command_validate, values, "engine"),
-                                &v->settings.engine, err);
+    TRY(settings_classifier(&v->config, &given, &found, err));
+    v->settings = found.models;
+    return ALF_OK;
 }
 
-static int validate(validation *v)
+static alf_status locate(validation *v, alf_error *err)
+{
+    TRY(models_locate(v->folder, &v->settings.named, &v->layout, err));
+    return v->settings.mixed ? ALF_OK : models_want_onnx(v->folder, &v->layout, err);
+}
+
+static int validate(validation *v, const args_values *values)
 {
     alf_error err = {0};
     buf out;
     buf_init(&out);
-    if (models_locate(v->folder, NULL, &v->layout, &err) != ALF_OK ||
-        models_want_onnx(v->folder, &v->layout, &err) != ALF_OK)
+    if (locate(v, &err) != ALF_OK)
         complain_error(v, &err);
     else {
         for (models_file i = MODELS_ANOMALY; i <= MODELS_VECTORIZER; i++)
             check_file(v, i);
         check_manifest(v);
         check_whole(v);
+        if (!v->failed)
+            check_deep(v, values);
     }
     put_report(v, &out);
     bool printed = !out.failed && !v->details.failed && command_print(buf_span(&out));
@@ -330,7 +378,8 @@ static int run(const args_values *values)
     validation v = {.folder = values->files[0]};
     config_init(&v.config);
     buf_init(&v.details);
-    int code = read_settings(&v, values, &err) == ALF_OK ? validate(&v) : command_fail(&err);
+    int code =
+        read_settings(&v, values, &err) == ALF_OK ? validate(&v, values) : command_fail(&err);
     buf_fini(&v.details);
     config_fini(&v.config);
     return code;
@@ -346,6 +395,10 @@ const args_command command_validate = {
     .description =
         "Loads every model file of the folder, checks the hashes of the manifest, and lists\n"
         "each graph's inputs, outputs and operators. Exit code 1 when something required\n"
-        "is missing or wrong.",
-    .examples = "ai-log-filter validate build/sample",
+        "is missing or wrong.\n\n"
+        "--deep runs the models on the logs of the parity proof, checks that every answer is\n"
+        "within range and the same as when the bundle was proved, and with --joblib that it is\n"
+        "what the joblib models say. With --engine onnxruntime both engines are compared, too.",
+    .examples = "ai-log-filter validate build/sample\n"
+                "ai-log-filter validate build/sample --deep --joblib models/sample",
     .run = run};

@@ -1,10 +1,12 @@
 /* Components opened in an engine, what they say about logs, and how that differs. */
 #include "convert/answers.h"
 
+#include "base/file.h"
 #include "base/mem.h"
 #include "convert/reference.h"
 
 #include <math.h>
+#include <string.h>
 
 enum { ROWS = 64 }; /* of a chain, at a time */
 
@@ -196,6 +198,44 @@ void answers_fini(answers *a)
     mem_free(a->numbers);
     mem_free(a->decisions);
     *a = (answers){0};
+}
+
+static void put_number(buf *out, double number)
+{
+    unsigned char bytes[8];
+    uint64_t bits;
+    number = isnan(number) ? (double)NAN : number;
+    memcpy(&bits, &number, sizeof bits);
+    for (size_t i = 0; i < sizeof bytes; i++)
+        bytes[i] = (unsigned char)(bits >> (8 * i));
+    buf_append(out, bytes, sizeof bytes);
+}
+
+static void put_label(buf *out, int label)
+{
+    uint32_t bits = (uint32_t)label;
+    for (size_t i = 0; i < sizeof bits; i++)
+        buf_append_char(out, (char)(unsigned char)(bits >> (8 * i)));
+}
+
+alf_status answers_sha256(const answers *a, char labels[65], char numbers[65], alf_error *err)
+{
+    buf bytes;
+    buf_init(&bytes);
+    for (size_t i = 0; i < a->count; i++)
+        put_label(&bytes, a->labels[i]);
+    file_sha256(buf_span(&bytes), labels);
+    alf_status status = buf_status(&bytes, err);
+    buf_clear(&bytes);
+    for (size_t i = 0; i < a->count * a->width; i++)
+        put_number(&bytes, a->numbers[i]);
+    for (size_t i = 0; i < a->count; i++)
+        put_number(&bytes, a->decisions[i]);
+    file_sha256(buf_span(&bytes), numbers);
+    if (status == ALF_OK)
+        status = buf_status(&bytes, err);
+    buf_fini(&bytes);
+    return status;
 }
 
 /* The larger of a known difference and |a - b|; a NaN on one side only counts as infinite. */

@@ -40,6 +40,10 @@ alf_status answerer_run(answerer *a, const answer_logs *logs, answers *out, alf_
 alf_status answers_init(answers *a, size_t count, size_t width, alf_error *err);
 void answers_fini(answers *a); /* of a zeroed one too */
 
+/* SHA-256 of the labels (int32), and of the numbers followed by the decisions (float64); both
+ * little-endian, in the order of the logs. Every NaN counts as the same. */
+alf_status answers_sha256(const answers *a, char labels[65], char numbers[65], alf_error *err);
+
 enum { ANSWERS_EXAMPLES = 5 };
 
 typedef struct answers_difference {

@@ -6,7 +6,7 @@
 
 bool parity_holds(const parity_result *r)
 {
-    return r->proof.text_mismatches == 0 && r->proof.anomaly_mismatches == 0;
+    return r->proof.text.mismatches == 0 && r->proof.anomaly.mismatches == 0;
 }
 
 static alf_status load_engine(const bundle *b, size_t file, engine **out, alf_error *err)
@@ -78,7 +78,21 @@ static void note_examples(parity_result *r, const contest *c, bool is_text)
     }
 }
 
-/* ---- text ---- */
+/* What a contest says about a component. */
+static alf_status conclude(parity_result *r, const contest *c, bool is_text, alf_error *err)
+{
+    proof_part *part = is_text ? &r->proof.text : &r->proof.anomaly;
+    char(*hashes)[65] = r->hashes[is_text];
+    *part = (proof_part){.present = true,
+                         .mismatches = c->difference.mismatches,
+                         .max_difference = c->difference.largest,
+                         .labels_sha256 = {hashes[0], 64},
+                         .numbers_sha256 = {hashes[1], 64}};
+    *(is_text ? &r->text_joblib_ns : &r->anomaly_joblib_ns) = c->joblib_ns;
+    *(is_text ? &r->text_onnx_ns : &r->anomaly_onnx_ns) = c->onnx_ns;
+    note_examples(r, c, is_text);
+    return answers_sha256(&c->found, hashes[0], hashes[1], err);
+}
 
 static alf_status run_text(contest *c, const source *s, text_chain *chain, const answer_logs *logs,
                            alf_error *err)
@@ -94,23 +108,15 @@ static alf_status check_text(const source *s, const bundle *b, const answer_logs
     engine *pair[2];
     text_chain chain;
     contest c = {0};
-    out->proof.has_text = true;
     TRY(load_pair(b, BUNDLE_VECTORIZER, BUNDLE_CLASSIFIER, pair, err));
     TRY(text_chain_init(&chain, pair[0], pair[1], !b->zero_is_value, err));
     alf_status status = run_text(&c, s, &chain, logs, err);
-    if (status == ALF_OK) {
-        out->proof.text_mismatches = c.difference.mismatches;
-        out->proof.text_max_difference = c.difference.largest;
-        out->text_joblib_ns = c.joblib_ns;
-        out->text_onnx_ns = c.onnx_ns;
-        note_examples(out, &c, true);
-    }
+    if (status == ALF_OK)
+        status = conclude(out, &c, true, err);
     contest_fini(&c);
     text_chain_fini(&chain);
     return status;
 }
-
-/* ---- anomaly ---- */
 
 static alf_status run_anomaly(contest *c, const source *s, anomaly_chain *chain,
                               const answer_logs *logs, alf_error *err)
@@ -126,17 +132,11 @@ static alf_status check_anomaly(const source *s, const bundle *b, const answer_l
     engine *pair[2];
     anomaly_chain chain;
     contest c = {0};
-    out->proof.has_anomaly = true;
     TRY(load_pair(b, BUNDLE_SCALER, BUNDLE_ANOMALY, pair, err));
     TRY(anomaly_chain_init(&chain, pair[0], pair[1], b->feature_count, err));
     alf_status status = run_anomaly(&c, s, &chain, logs, err);
-    if (status == ALF_OK) {
-        out->proof.anomaly_mismatches = c.difference.mismatches;
-        out->proof.anomaly_max_difference = c.difference.largest;
-        out->anomaly_joblib_ns = c.joblib_ns;
-        out->anomaly_onnx_ns = c.onnx_ns;
-        note_examples(out, &c, false);
-    }
+    if (status == ALF_OK)
+        status = conclude(out, &c, false, err);
     contest_fini(&c);
     anomaly_chain_fini(&chain);
     return status;

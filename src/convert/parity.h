@@ -21,6 +21,7 @@ typedef struct parity_result {
     size_t example_count;
     /* Nanoseconds each engine took for all rows; 0 for what was not converted. */
     uint64_t text_joblib_ns, text_onnx_ns, anomaly_joblib_ns, anomaly_onnx_ns;
+    char hashes[2][2][65]; /* what the proof's hashes point to */
 } parity_result;
 
 /* texts: n normalised texts. features: n * feature_count. Compares what was converted; files

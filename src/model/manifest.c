@@ -150,6 +150,31 @@ static alf_status get_thresholds(const json_t *root, manifest *m, alf_error *err
     return ALF_OK;
 }
 
+static alf_status get_hash(const json_t *root, const char *key, arena *a, alf_span *out,
+                           alf_error *err)
+{
+    if (json_object_get(root, key) == NULL)
+        return ALF_OK;
+    TRY(get_text(root, key, a, out, err));
+    return out->size == 64 ? ALF_OK : bad(err, key, "64 hexadecimal digits");
+}
+
+static alf_status get_part(const json_t *proof, const char *name, const char *difference, arena *a,
+                           proof_part *out, alf_error *err)
+{
+    const json_t *part = json_object_get(proof, name);
+    out->present = part != NULL;
+    if (part == NULL)
+        return ALF_OK;
+    TRY(get_count(part, "label_mismatches", &out->mismatches, err));
+    TRY(get_number(part, difference, &out->max_difference, err));
+    TRY(get_hash(part, "labels_sha256", a, &out->labels_sha256, err));
+    return get_hash(part, "numbers_sha256", a, &out->numbers_sha256, err);
+}
+
+static const char text_difference[] = "max_probability_difference";
+static const char anomaly_difference[] = "max_score_difference";
+
 static alf_status get_proof(const json_t *root, arena *a, manifest_proof *out, alf_error *err)
 {
     const json_t *proof = json_object_get(root, "proof");
@@ -158,19 +183,8 @@ static alf_status get_proof(const json_t *root, arena *a, manifest_proof *out, a
     out->present = true;
     TRY(get_count(proof, "logs", &out->logs, err));
     TRY(get_text(proof, "texts_sha256", a, &out->texts_sha256, err));
-    const json_t *part = json_object_get(proof, "tfidf_xgboost");
-    out->has_text = part != NULL;
-    if (part != NULL) {
-        TRY(get_count(part, "label_mismatches", &out->text_mismatches, err));
-        TRY(get_number(part, "max_probability_difference", &out->text_max_difference, err));
-    }
-    part = json_object_get(proof, "anomaly_detector");
-    out->has_anomaly = part != NULL;
-    if (part != NULL) {
-        TRY(get_count(part, "label_mismatches", &out->anomaly_mismatches, err));
-        TRY(get_number(part, "max_score_difference", &out->anomaly_max_difference, err));
-    }
-    return ALF_OK;
+    TRY(get_part(proof, "tfidf_xgboost", text_difference, a, &out->text, err));
+    return get_part(proof, "anomaly_detector", anomaly_difference, a, &out->anomaly, err);
 }
 
 static alf_status get_absent(const json_t *root, manifest *m, alf_error *err)
@@ -251,15 +265,21 @@ static void put_texts(json_writer *w, const char *key, const alf_span *texts, si
     json_write_end_array(w);
 }
 
-static void put_part(json_writer *w, const char *key, uint64_t mismatches, const char *what,
-                     double difference)
+static void put_part(json_writer *w, const char *key, const char *difference,
+                     const proof_part *part)
 {
+    if (!part->present)
+        return;
     json_write_key(w, key);
     json_write_begin_object(w);
     json_write_key(w, "label_mismatches");
-    json_write_uint(w, mismatches);
-    json_write_key(w, what);
-    json_write_double(w, difference);
+    json_write_uint(w, part->mismatches);
+    json_write_key(w, difference);
+    json_write_double(w, part->max_difference);
+    if (part->labels_sha256.size > 0)
+        put_text(w, "labels_sha256", part->labels_sha256);
+    if (part->numbers_sha256.size > 0)
+        put_text(w, "numbers_sha256", part->numbers_sha256);
     json_write_end_object(w);
 }
 
@@ -270,12 +290,8 @@ static void put_proof(json_writer *w, const manifest_proof *p)
     json_write_key(w, "logs");
     json_write_uint(w, p->logs);
     put_text(w, "texts_sha256", p->texts_sha256);
-    if (p->has_text)
-        put_part(w, "tfidf_xgboost", p->text_mismatches, "max_probability_difference",
-                 p->text_max_difference);
-    if (p->has_anomaly)
-        put_part(w, "anomaly_detector", p->anomaly_mismatches, "max_score_difference",
-                 p->anomaly_max_difference);
+    put_part(w, "tfidf_xgboost", text_difference, &p->text);
+    put_part(w, "anomaly_detector", anomaly_difference, &p->anomaly);
     json_write_end_object(w);
 }
 

@@ -23,15 +23,21 @@ typedef struct manifest_library {
     alf_span version;
 } manifest_library;
 
-/* What comparing the joblib engine with the ONNX engine gave. */
+/* What comparing the joblib engine with the ONNX engine gave for one component. */
+typedef struct proof_part {
+    bool present;
+    uint64_t mismatches;   /* of labels */
+    double max_difference; /* of a probability or score */
+    /* What the ONNX engine said, so that the proof can be replayed without the joblib models:
+     * 64 hexadecimal digits each (answers_sha256); empty in older manifests. */
+    alf_span labels_sha256, numbers_sha256;
+} proof_part;
+
 typedef struct manifest_proof {
     bool present;
     uint64_t logs;
-    bool has_text, has_anomaly;
-    uint64_t text_mismatches, anomaly_mismatches; /* of labels */
-    double text_max_difference;                   /* of a probability */
-    double anomaly_max_difference;                /* of a score */
-    alf_span texts_sha256;                        /* of the texts compared, joined by newlines */
+    proof_part text, anomaly;
+    alf_span texts_sha256; /* of the texts compared, joined by newlines */
 } manifest_proof;
 
 typedef struct manifest {

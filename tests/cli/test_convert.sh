@@ -51,6 +51,16 @@ expect 3 'cannot open' convert --input "$sample" --output "$work/q" --parity "$w
 expect 3 'cannot create|cannot' convert --input "$sample" --output /proc/nowhere/bundle
 find "$work" -maxdepth 1 -name '*.new-*' | grep -q . && fail "a temporary folder was left behind"
 
+# A finished classifier beside a joblib vectorizer: what an absent term is to it, the user says.
+mkdir "$work/finished" && cp "$work/b/xgboost.onnx" "$work/finished/" &&
+    cp "$source_dir/tests/unit/convert/fixtures/sklearn/0.19-tfidf.joblib" "$work/finished/tfidf_vectorizer.joblib"
+for terms in missing zero; do
+    expect 0 'copied: no joblib model' convert --input "$work/finished" --output "$work/f-$terms" --absent-terms $terms
+    jq -e ".absent_terms == \"$terms\"" "$work/f-$terms/manifest.json" >/dev/null || fail "--absent-terms $terms is not kept"
+done
+expect 2 'expected missing or zero' convert --input "$work/finished" --output "$work/f" --absent-terms 0
+expect 2 'is for a finished xgboost.onnx' convert --input "$sample" --output "$work/f" --absent-terms zero
+
 # validate
 expect 0 'ONNX setup valid - ready for ONNX-only mode' validate "$work/b"
 grep -qE '• anomaly_detector: [0-9.]+ KB - ✓ found' "$work/out" || fail "validate does not list the detector"

@@ -62,8 +62,35 @@ static void every_log_has_a_result(void **state)
     alf_health h;
     alf_get_health_status(c, &h);
     assert_true(h.healthy && h.components[2].loaded && !h.components[2].circuit_open);
+    assert_null(h.components[0].model_format);
+    assert_string_equal(h.components[1].model_format, "onnx");
+    assert_false(h.components[1].fell_back);
     assert_string_equal(h.inference_engine, "native");
     alf_batch_free(b);
+    alf_classifier_free(c);
+}
+
+static void joblib_models_run_only_on_request(void **state)
+{
+    (void)state;
+    static const char folder[] = ALF_TEST_SOURCE_DIR "/models/sample";
+    alf_classifier *c = NULL;
+    alf_error err = {0};
+    alf_options options;
+    alf_health h;
+    assert_int_equal(alf_classifier_open(folder, NULL, &c, &err), ALF_E_NOT_FOUND);
+    alf_options_init(&options);
+    options.text_from_joblib = true;
+    assert_int_equal(alf_classifier_open(folder, &options, &c, &err), ALF_E_NOT_FOUND);
+    assert_non_null(strstr(err.message, "anomaly_detector has a joblib model but no ONNX file"));
+    options.fall_back_to_joblib = true;
+    must(alf_classifier_open(folder, &options, &c, &err), &err);
+    alf_get_health_status(c, &h);
+    assert_true(h.healthy);
+    assert_string_equal(h.components[1].model_format, "joblib");
+    assert_string_equal(h.components[2].model_format, "joblib");
+    assert_false(h.components[1].fell_back);
+    assert_true(h.components[2].fell_back);
     alf_classifier_free(c);
 }
 
@@ -236,6 +263,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(every_log_has_a_result),
+        cmocka_unit_test(joblib_models_run_only_on_request),
         cmocka_unit_test(wrong_arguments_are_refused),
         cmocka_unit_test(threads_share_a_classifier_and_agree),
         cmocka_unit_test(failed_allocations_lose_no_log),

@@ -25,11 +25,11 @@ static void fill(manifest *m)
     m->library_count = 1;
     m->files[0] = (manifest_entry){SPAN_LITERAL("scaler.onnx"), span_of(hash, 64), 12};
     m->file_count = 1;
-    m->proof = (manifest_proof){.present = true,
-                                .logs = 7,
-                                .has_text = true,
-                                .text_max_difference = 1e-8,
-                                .texts_sha256 = span_of(hash, 64)};
+    m->proof = (manifest_proof){
+        .present = true,
+        .logs = 7,
+        .text = {.present = true, .max_difference = 1e-8, .labels_sha256 = span_of(hash, 64)},
+        .texts_sha256 = span_of(hash, 64)};
 }
 
 static void what_is_written_is_read_back(void **state)
@@ -55,8 +55,10 @@ static void what_is_written_is_read_back(void **state)
     assert_text(to.libraries[0].version, "3.1.3");
     assert_text(to.files[0].path, "scaler.onnx");
     assert_int_equal(to.files[0].size, 12);
-    assert_true(to.proof.present && to.proof.has_text && !to.proof.has_anomaly);
-    assert_true(to.proof.text_max_difference == 1e-8);
+    assert_true(to.proof.present && to.proof.text.present && !to.proof.anomaly.present);
+    assert_true(to.proof.text.max_difference == 1e-8);
+    assert_text(to.proof.text.labels_sha256, hash);
+    assert_int_equal(to.proof.text.numbers_sha256.size, 0);
     buf_fini(&out);
     arena_fini(&a);
 }
