@@ -29,5 +29,9 @@ bool unicode_is_word(uint32_t c);
 /* Appends str.lower() of text: full mapping, with U+0130 and the final sigma rule; invalid bytes
  * become U+FFFD. */
 void unicode_lower(alf_span text, buf *out);
+/* Appends text decomposed (NFKD), without combining marks (canonical combining class not 0), or
+ * without everything that is not ASCII; invalid bytes count as U+FFFD. */
+void unicode_strip_marks(alf_span text, buf *out);
+void unicode_strip_to_ascii(alf_span text, buf *out);
 
 #endif

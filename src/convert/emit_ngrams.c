@@ -2,6 +2,10 @@
  * Texts -> counts of n-grams in ONNX, as CountVectorizer finds them: lower-case, tokens, numbers of
  * tokens (the vocabulary's are numbered, all others share UNKNOWN), n-grams of numbers.
  *
+ * Of analyzer char_wb the graph gets words that have a space before and after each (text_steps.h):
+ * there its n-grams, which hold spaces at their ends only, are those of the whole text. A word that
+ * is shorter than all n-grams is counted whole.
+ *
  * scikit-learn drops stop words, and words that the pattern does not want, before it forms n-grams.
  * For n-grams of one token it is enough that they are in no column. For longer ones they get the
  * number DROPPED, and a stable partition moves them behind the tokens that stay: no n-gram holds
@@ -15,6 +19,7 @@
 #include "base/hash.h"
 #include "base/span.h"
 #include "base/unicode.h"
+#include "model/text_steps.h"
 
 #include <inttypes.h>
 #include <stdio.h>
@@ -37,12 +42,13 @@ typedef struct ngrams {
     int64_t *pool, *columns; /* grouped by length, as TfIdfVectorizer wants them */
     size_t pool_size, column_count;
     int64_t starts[16]; /* of each length in the pool */
+    uint32_t shortest;  /* n-gram of the pool */
 } ngrams;
 
 static alf_status find_tokens(ngrams *g, alf_error *err)
 {
     const text_vectorizer *v = g->v;
-    if (v->analyzer == TEXT_CHAR)
+    if (v->analyzer != TEXT_WORD)
         return ALF_OK;
     TRY(token_pattern_parse(v->token_pattern, &g->wanted, err));
     g->found = g->wanted;
@@ -65,7 +71,7 @@ static bool next_token(const text_vectorizer *v, alf_span *rest, alf_span *token
     if (rest->data == NULL)
         return false;
     const char *end = rest->data + rest->size, *cut = end, *next = NULL;
-    if (v->analyzer == TEXT_CHAR && rest->size > 0) {
+    if (v->analyzer != TEXT_WORD && rest->size > 0) {
         cut = rest->data;
         (void)unicode_next(&cut, end);
         next = cut < end ? cut : NULL;
@@ -85,6 +91,20 @@ static alf_span whole_term(const text_vectorizer *v, uint32_t column)
     return term.data != NULL ? term : (alf_span){"", 0};
 }
 
+/* The same for a term of char_wb, of `length` code points: spaces are at its ends only, and one
+ * that is too short for an n-gram is a whole word. */
+static uint32_t padded_length(const text_vectorizer *v, alf_span term, uint32_t length)
+{
+    bool begins = length > 0 && term.data[0] == ' ';
+    bool ends = length > 0 && term.data[term.size - 1] == ' ';
+    if (length > v->ngram_max || (length == 2 && begins && ends))
+        return 0;
+    for (size_t i = 1; i + 1 < term.size; i++)
+        if (term.data[i] == ' ')
+            return 0;
+    return length >= v->ngram_min || (length > 2 && begins && ends) ? length : 0;
+}
+
 /* The number of tokens of a term, or 0 when no text has it. */
 static uint32_t term_length(const ngrams *g, uint32_t column)
 {
@@ -93,11 +113,13 @@ static uint32_t term_length(const ngrams *g, uint32_t column)
     while (next_token(g->v, &rest, &token)) {
         if (strmap_get(&g->ids, token, &id) && id == DROPPED)
             return 0;
-        if (g->v->analyzer == TEXT_CHAR ? token.size == 0
+        if (g->v->analyzer != TEXT_WORD ? token.size == 0
                                         : !token_pattern_matches(&g->wanted, token))
             return 0;
         n++;
     }
+    if (g->v->analyzer == TEXT_CHAR_WB)
+        return padded_length(g->v, whole_term(g->v, column), n);
     return n >= g->v->ngram_min && n <= g->v->ngram_max ? n : 0;
 }
 
@@ -191,6 +213,7 @@ static alf_status fill_pool(ngrams *g, alf_error *err)
 {
     const text_vectorizer *v = g->v;
     size_t total = 0;
+    g->shortest = v->ngram_min;
     uint32_t *lengths = arena_alloc(&g->memory, v->term_count, sizeof *lengths);
     g->columns = arena_alloc(&g->memory, v->term_count, sizeof *g->columns);
     if (lengths == NULL || g->columns == NULL)
@@ -198,6 +221,8 @@ static alf_status fill_pool(ngrams *g, alf_error *err)
     for (uint32_t i = 0; i < v->term_count; i++) {
         lengths[i] = term_length(g, i);
         total += lengths[i] != 0 ? lengths[i] : v->ngram_min;
+        if (lengths[i] != 0 && lengths[i] < g->shortest)
+            g->shortest = lengths[i];
     }
     if (total > UINT32_MAX - FIRST_ID)
         return error_set(err, ALF_E_LIMIT, "n-grams of %zu tokens in all", total);
@@ -226,16 +251,26 @@ static alf_status add_tokenizer(onnx_model *m, const char *input, const buf *exp
     return onnx_set_string(m, node, "tokenexp", buf_span(expression), err);
 }
 
-/* Words, or characters: there, more than one space in a row is a token of its own. */
+/* Whether the graph does it, and not the steps before it. */
+static bool lowers(const text_vectorizer *v)
+{
+    text_steps steps = text_steps_of(v);
+    return v->lowercase && !steps.lower;
+}
+
+/* Words, or characters: with analyzer char, more than one space in a row is a token of its own. */
 static alf_status add_tokens(onnx_model *m, const ngrams *g, alf_error *err)
 {
     buf expression;
     buf_init(&expression);
-    token_pattern_write(g->v->analyzer == TEXT_WORD ? &g->found : &spaces, &expression);
+    if (g->v->analyzer != TEXT_CHAR_WB)
+        token_pattern_write(g->v->analyzer == TEXT_WORD ? &g->found : &spaces, &expression);
     if (g->v->analyzer == TEXT_CHAR)
-        buf_append_string(&expression, "|(?s:.)");
+        buf_append_char(&expression, '|');
+    if (g->v->analyzer != TEXT_WORD)
+        buf_append_string(&expression, "(?s:.)");
     alf_status status =
-        add_tokenizer(m, g->v->lowercase ? "lower" : "text", &expression, "tokens", 2, err);
+        add_tokenizer(m, lowers(g->v) ? "lower" : "text", &expression, "tokens", 2, err);
     buf_fini(&expression);
     return status;
 }
@@ -327,13 +362,15 @@ static alf_status add_ids(onnx_model *m, ngrams *g, const char **ids, alf_error 
 {
     onnx_node *node;
     uint32_t space;
-    if (g->v->lowercase)
+    if (lowers(g->v))
         TRY(add_lower(m, err));
     TRY(add_tokens(m, g, err));
     TRY(add_encoder(m, "tokens", "ids", UNKNOWN, &node, err));
     TRY(onnx_set_strings(m, node, "keys_strings", g->keys, g->key_count, err));
     TRY(onnx_set_ints(m, node, "values_int64s", g->key_ids, g->key_count, err));
     *ids = "ids";
+    if (g->v->analyzer == TEXT_CHAR_WB)
+        return ALF_OK;
     if (g->v->analyzer == TEXT_CHAR)
         return strmap_get(&g->ids, SPAN_LITERAL(" "), &space)
                    ? replace_matches(m, &spaces, space, ids, err)
@@ -352,7 +389,7 @@ static alf_status add_counts(onnx_model *m, const ngrams *g, const char *ids, al
     onnx_node *node;
     const text_vectorizer *v = g->v;
     TRY(onnx_add_node(m, "", "TfIdfVectorizer", "counts", ids, "counts", &node, err));
-    TRY(onnx_set_int(m, node, "min_gram_length", v->ngram_min, err));
+    TRY(onnx_set_int(m, node, "min_gram_length", g->shortest, err));
     TRY(onnx_set_int(m, node, "max_gram_length", v->ngram_max, err));
     TRY(onnx_set_int(m, node, "max_skip_count", 0, err));
     TRY(onnx_set_string(m, node, "mode", SPAN_LITERAL("TF"), err));

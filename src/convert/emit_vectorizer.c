@@ -1,24 +1,19 @@
 /*
  * Text vectorizer -> ONNX: counts of n-grams (emit_ngrams.c), then TF-IDF in float64 (float32 for
  * dtype=float32) with scikit-learn's order of operations: 1 + ln(tf), times idf, divided by the
- * row's norm. A row without terms stays zero. What the operators cannot express is refused.
+ * row's norm. A row without terms stays zero. What the operators cannot express is refused, or done
+ * before the graph (text_steps.h).
  */
 #include "convert/emit_internal.h"
 
 #include "base/mem.h"
+#include "model/text_steps.h"
 
 #include <inttypes.h>
 #include <stdio.h>
 
 static alf_status check_options(const text_vectorizer *v, alf_error *err)
 {
-    if (v->analyzer == TEXT_CHAR_WB)
-        return error_set(err, ALF_E_UNSUPPORTED,
-                         "a vectorizer with analyzer \"char_wb\" cannot be written in ONNX; with "
-                         "\"word\" or \"char\" it can");
-    if (v->strip_accents != TEXT_STRIP_NONE)
-        return error_set(err, ALF_E_UNSUPPORTED,
-                         "a vectorizer with strip_accents cannot be written in ONNX");
     if (v->term_count == 0 || v->term_count > INT32_MAX)
         return error_set(err, ALF_E_ARGUMENT, "a vectorizer of %" PRIu32 " terms", v->term_count);
     if (v->ngram_min < 1 || v->ngram_max < v->ngram_min || v->ngram_max > 16)
@@ -121,10 +116,26 @@ static alf_status add_norm(onnx_model *m, const text_vectorizer *v, const char *
     return ALF_OK;
 }
 
+static alf_status note_steps(onnx_model *m, const text_vectorizer *v, alf_error *err)
+{
+    text_steps steps = text_steps_of(v);
+    buf text;
+    if (!text_steps_any(&steps))
+        return ALF_OK;
+    buf_init(&text);
+    text_steps_write(&steps, &text);
+    alf_status status = buf_status(&text, err);
+    if (status == ALF_OK)
+        status = onnx_add_metadata(m, TEXT_STEPS_KEY, buf_span(&text), err);
+    buf_fini(&text);
+    return status;
+}
+
 static alf_status build_vectorizer(onnx_model *m, const text_vectorizer *v, onnx_type type,
                                    alf_error *err)
 {
     const char *last = "counts";
+    TRY(note_steps(m, v, err));
     TRY(emit_input(m, "text", ONNX_STRING, 0, err));
     TRY(emit_counts(m, v, err));
     if (!v->float32) {

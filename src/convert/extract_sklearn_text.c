@@ -9,6 +9,7 @@
 #include "base/unicode.h"
 #include "convert/extract.h"
 #include "convert/extract_sklearn.h"
+#include "convert/stop_words.h"
 
 #include <inttypes.h>
 #include <math.h>
@@ -145,6 +146,14 @@ static alf_status read_choice(const text_reader *r, const value *object, const c
                     option, value_describe(v, found, sizeof found));
 }
 
+/* What the vectorizer is given: texts, and not the names of files or open files. */
+static alf_status read_input(const text_reader *r)
+{
+    static const char *const names[] = {"content", NULL};
+    int choice;
+    return read_choice(r, r->counter, "input", names, 0, &choice);
+}
+
 static alf_status read_strip_accents(const text_reader *r)
 {
     static const char *const names[] = {"", "ascii", "unicode", NULL};
@@ -195,24 +204,36 @@ static alf_status copy_string(const text_reader *r, const value *v, const char *
     return ALF_OK;
 }
 
-/* Words to drop. The built-in list is not needed where it changes nothing: single words that the
+/* stop_words="english". The list is not needed where it changes nothing: single words that the
  * fitted vocabulary cannot contain. */
+static alf_status read_named_list(const text_reader *r, const value *v)
+{
+    bool fixed;
+    if (!span_is(v->as.text, "english"))
+        return error_at(r->err, ALF_E_UNSUPPORTED, v->offset,
+                        "stop_words='%.*s' names a list that is not known; 'english', lists of "
+                        "words and None are supported",
+                        span_width(v->as.text), v->as.text.data);
+    TRY(sklearn_flag(r->counter, "fixed_vocabulary_", false, &fixed, r->err));
+    if (r->out->ngram_max == 1 && !fixed)
+        return ALF_OK;
+    void *words;
+    TRY(sklearn_allocate(r->a, ENGLISH_STOP_WORDS, sizeof(alf_span), "stop words", &words, r->err));
+    r->out->stop_words = words;
+    for (size_t i = 0; i < ENGLISH_STOP_WORDS; i++)
+        r->out->stop_words[i] = span_from_string(english_stop_words[i]);
+    r->out->stop_word_count = ENGLISH_STOP_WORDS;
+    return ALF_OK;
+}
+
+/* Words to drop. */
 static alf_status read_stop_words(const text_reader *r)
 {
     const value *v = value_attribute(r->counter, "stop_words");
     if (v == NULL || v->kind == VALUE_NONE || r->out->analyzer != TEXT_WORD)
         return ALF_OK;
-    if (v->kind == VALUE_STRING) {
-        bool fixed;
-        TRY(sklearn_flag(r->counter, "fixed_vocabulary_", false, &fixed, r->err));
-        if (r->out->ngram_max == 1 && !fixed && span_is(v->as.text, "english"))
-            return ALF_OK;
-        return error_at(r->err, ALF_E_UNSUPPORTED, v->offset,
-                        "stop_words='%.*s' names a list that only scikit-learn has; set the "
-                        "vectorizer's stop_words to list(vectorizer.get_stop_words()) and save it "
-                        "again",
-                        span_width(v->as.text), v->as.text.data);
-    }
+    if (v->kind == VALUE_STRING)
+        return read_named_list(r, v);
     bool list = v->kind == VALUE_LIST || v->kind == VALUE_TUPLE || v->kind == VALUE_SET;
     size_t count = value_length(v);
     if ((!list && v->kind != VALUE_ARRAY) || count > MAX_STOP_WORDS)
@@ -274,6 +295,7 @@ static alf_status read_options(const text_reader *r)
     text_vectorizer *out = r->out;
     int choice;
     TRY(refuse_callables(r));
+    TRY(read_input(r));
     TRY(read_choice(r, r->counter, "analyzer", analyzers, 0, &choice));
     out->analyzer = kinds[choice];
     TRY(sklearn_flag(r->counter, "lowercase", true, &out->lowercase, r->err));

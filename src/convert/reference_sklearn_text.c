@@ -13,6 +13,7 @@
 #include "convert/reference.h"
 #include "convert/reference_common.h"
 #include "convert/reference_sklearn_pattern.h"
+#include "convert/stop_words.h"
 
 #include <math.h>
 #include <utf8proc.h>
@@ -85,6 +86,8 @@ static alf_status open_analyzer(reference_text *r, const value *v, alf_error *er
     if (!is_none(value_attribute(v, "preprocessor")) || !is_none(value_attribute(v, "tokenizer")))
         return reference_wrong(
             v, "a vectorizer without its own preprocessor and tokenizer was expected", err);
+    if (!is_none(value_attribute(v, "input")) && !is_string(value_attribute(v, "input"), "content"))
+        return reference_wrong(value_attribute(v, "input"), "input must be 'content'", err);
     const value *range = value_attribute(v, "ngram_range");
     int64_t low;
     int64_t high;
@@ -120,9 +123,11 @@ static alf_status open_stop_words(reference_text *r, const value *v, alf_error *
         /* The built-in list matters only where a dropped word would have been counted. */
         bool fixed = false;
         (void)value_to_bool(value_attribute(v, "fixed_vocabulary_"), &fixed);
-        if (is_string(words, "english") && r->longest == 1 && !fixed)
-            return ALF_OK;
-        return reference_wrong(words, "stop_words must be a list", err);
+        if (!is_string(words, "english"))
+            return reference_wrong(words, "stop_words must be a list or 'english'", err);
+        for (size_t i = 0; (r->longest > 1 || fixed) && i < ENGLISH_STOP_WORDS; i++)
+            TRY(add_stop_word(r, span_from_string(english_stop_words[i]), err));
+        return ALF_OK;
     }
     if (words->kind == VALUE_ARRAY) {
         for (uint64_t i = 0; i < words->as.array.count; i++) {

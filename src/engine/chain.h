@@ -7,6 +7,7 @@
 #define ALF_ENGINE_CHAIN_H
 
 #include "engine/engine.h"
+#include "model/text_steps.h"
 
 enum { CHAIN_MAX_CLASSES = 256, CHAIN_MAX_FEATURES = 256 };
 
@@ -21,6 +22,7 @@ typedef struct text_chain {
     uint32_t class_count; /* C */
     bool zero_is_absent;  /* zeros reach the classifier as NaN; not in float64 */
     bool is_wide;         /* rows are float64, from the vectorizer to the classifier */
+    text_steps steps;     /* what the vectorizer's file wants done to texts first */
 } text_chain;
 
 /* Takes ownership of both engines, also on failure. Checks inputs, outputs and widths. The widths
@@ -34,6 +36,9 @@ typedef struct text_chain_session {
     engine_session *vectorizer, *classifier;
     float *rows;  /* NULL where is_wide */
     size_t chunk; /* rows a run */
+    /* Where the chain has steps: */
+    buf prepared;
+    alf_span *prepared_texts; /* chunk of them */
 } text_chain_session;
 
 alf_status text_chain_session_init(text_chain_session *s, const text_chain *c, alf_error *err);

@@ -94,6 +94,14 @@ static alf_status probe_widths(text_chain *c, engine_session *vectorizer,
     return ALF_OK;
 }
 
+static alf_status read_steps(text_chain *c, alf_error *err)
+{
+    alf_span names;
+    return engine_metadata(c->vectorizer, TEXT_STEPS_KEY, &names)
+               ? text_steps_parse(names, &c->steps, err)
+               : ALF_OK;
+}
+
 alf_status text_chain_init(text_chain *c, engine *vectorizer, engine *classifier,
                            bool zero_is_absent, alf_error *err)
 {
@@ -103,6 +111,7 @@ alf_status text_chain_init(text_chain *c, engine *vectorizer, engine *classifier
     engine_session *x = NULL;
     alf_status status = ALF_OK;
     TRY_OUT(chain_check_input(vectorizer, ONNX_STRING, vectorizer_name, err));
+    TRY_OUT(read_steps(c, err));
     c->is_wide =
         engine_input_count(classifier) == 1 && engine_input(classifier, 0)->type == ONNX_DOUBLE;
     TRY_OUT(
@@ -135,11 +144,16 @@ alf_status text_chain_session_init(text_chain_session *s, const text_chain *c, a
     size_t chunk = CHUNK_BYTES / (c->width * (c->is_wide ? sizeof(double) : sizeof(float)));
     chunk = chunk < 1 ? 1 : chunk > CHAIN_LARGEST_CHUNK ? CHAIN_LARGEST_CHUNK : chunk;
     *s = (text_chain_session){.chain = c, .chunk = chunk};
+    buf_init(&s->prepared);
     s->vectorizer = engine_session_new(c->vectorizer);
     s->classifier = engine_session_new(c->classifier);
     if (!c->is_wide)
         s->rows = mem_calloc(chunk * c->width, sizeof *s->rows);
-    if (s->vectorizer == NULL || s->classifier == NULL || (s->rows == NULL && !c->is_wide)) {
+    bool steps = text_steps_any(&c->steps);
+    if (steps)
+        s->prepared_texts = mem_calloc(chunk, sizeof *s->prepared_texts);
+    if (s->vectorizer == NULL || s->classifier == NULL || (s->rows == NULL && !c->is_wide) ||
+        (s->prepared_texts == NULL && steps)) {
         text_chain_session_fini(s);
         return error_nomem(err, "a session");
     }
@@ -151,6 +165,8 @@ void text_chain_session_fini(text_chain_session *s)
     engine_session_free(s->vectorizer);
     engine_session_free(s->classifier);
     mem_free(s->rows);
+    mem_free(s->prepared_texts);
+    buf_fini(&s->prepared);
     *s = (text_chain_session){0};
 }
 
@@ -240,13 +256,48 @@ static size_t rows_together(const text_chain_session *s, const alf_span *texts, 
     return rows;
 }
 
-alf_status text_chain_run(text_chain_session *s, const alf_span *texts, size_t n,
-                          float *probabilities, uint32_t *labels, uint32_t *terms, alf_error *err)
+/* Texts that are as the graph expects them. */
+static alf_status run_prepared(text_chain_session *s, const alf_span *texts, size_t n,
+                               float *probabilities, uint32_t *labels, uint32_t *terms,
+                               alf_error *err)
 {
     for (size_t done = 0; done < n;) {
         size_t rows = rows_together(s, texts + done, n - done);
         TRY(run_text_chunk(s, texts + done, rows, probabilities + done * s->chain->class_count,
                            labels + done, terms != NULL ? terms + done : NULL, err));
+        done += rows;
+    }
+    return ALF_OK;
+}
+
+/* Does the steps on n texts, at most a chunk. */
+static alf_status prepare(text_chain_session *s, const alf_span *texts, size_t n, alf_error *err)
+{
+    size_t begin = 0;
+    buf_clear(&s->prepared);
+    for (size_t i = 0; i < n; i++) {
+        TRY(text_steps_apply(&s->chain->steps, texts[i], &s->prepared, err));
+        s->prepared_texts[i].size = s->prepared.size - begin;
+        begin = s->prepared.size;
+    }
+    for (size_t i = 0; i < n; i++) { /* the buffer has stopped moving */
+        begin -= s->prepared_texts[n - 1 - i].size;
+        s->prepared_texts[n - 1 - i].data =
+            begin == 0 ? s->prepared.data : s->prepared.data + begin;
+    }
+    return ALF_OK;
+}
+
+alf_status text_chain_run(text_chain_session *s, const alf_span *texts, size_t n,
+                          float *probabilities, uint32_t *labels, uint32_t *terms, alf_error *err)
+{
+    if (s->prepared_texts == NULL)
+        return run_prepared(s, texts, n, probabilities, labels, terms, err);
+    for (size_t done = 0; done < n;) {
+        size_t rows = rows_together(s, texts + done, n - done);
+        TRY(prepare(s, texts + done, rows, err));
+        TRY(run_prepared(s, s->prepared_texts, rows, probabilities + done * s->chain->class_count,
+                         labels + done, terms != NULL ? terms + done : NULL, err));
         done += rows;
     }
     return ALF_OK;

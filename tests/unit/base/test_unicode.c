@@ -219,6 +219,47 @@ static void test_lower_strings(void **state)
     check_lines("lower ", unicode_lower, 150);
 }
 
+static void check_strip_sum(const char *prefix, void (*strip)(alf_span, buf *))
+{
+    buf lines, stripped;
+    char sum[65];
+    const char *want = find_line(prefix, 0);
+    assert_non_null(want);
+    buf_init(&lines);
+    buf_init(&stripped);
+    for (uint32_t c = 0; c < CODE_POINTS; c++) {
+        char text[4];
+        if (c >= 0xD800 && c < 0xE000)
+            continue;
+        buf_clear(&stripped);
+        strip(span_of(text, unicode_put(c, text)), &stripped);
+        buf_printf(&lines, "%X ", (unsigned)c);
+        for (size_t i = 0; i < stripped.size; i++)
+            buf_printf(&lines, "%02x", (uint8_t)stripped.data[i]);
+        buf_append_char(&lines, '\n');
+    }
+    file_sha256(buf_span(&lines), sum);
+    assert_memory_equal(sum, want, 64);
+    buf_fini(&lines);
+    buf_fini(&stripped);
+}
+
+static void test_strip(void **state)
+{
+    (void)state;
+    check_strip_sum("sum unicode ", unicode_strip_marks);
+    check_strip_sum("sum ascii ", unicode_strip_to_ascii);
+    check_lines("strip unicode ", unicode_strip_marks, 70);
+    check_lines("strip ascii ", unicode_strip_to_ascii, 70);
+    buf out;
+    buf_init(&out);
+    unicode_strip_marks(SPAN_LITERAL("a\xFF\xC3\xA9"), &out);
+    assert_true(span_is(buf_span(&out), "a\xEF\xBF\xBD\x65"));
+    unicode_strip_to_ascii(span_of(NULL, 0), &out);
+    assert_int_equal(out.size, 5);
+    buf_fini(&out);
+}
+
 static void test_decode(void **state)
 {
     (void)state;
@@ -262,7 +303,8 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_classes),   cmocka_unit_test(test_sigma_context),
         cmocka_unit_test(test_lower_map), cmocka_unit_test(test_lower_strings),
-        cmocka_unit_test(test_decode),    cmocka_unit_test(test_edges),
+        cmocka_unit_test(test_strip),     cmocka_unit_test(test_decode),
+        cmocka_unit_test(test_edges),
     };
     return cmocka_run_group_tests(tests, load, unload);
 }

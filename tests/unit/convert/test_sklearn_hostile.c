@@ -331,6 +331,7 @@ static void test_text_attributes(void **state)
     swap_expect(run_text, r, r, "ngram_range", &none, ALF_E_FORMAT);
     swap_expect(run_text, r, r, "analyzer", &text, ALF_E_UNSUPPORTED);
     swap_expect(run_text, r, r, "strip_accents", &text, ALF_E_UNSUPPORTED);
+    swap_expect(run_text, r, r, "input", &text, ALF_E_UNSUPPORTED);
     swap_expect(run_text, r, r, "stop_words", &text, ALF_E_UNSUPPORTED);
     swap_expect(run_text, r, r, "stop_words", &numbers, ALF_E_FORMAT);
     swap_expect(run_text, r, r, "tokenizer", (value *)m.root, ALF_E_UNSUPPORTED);
