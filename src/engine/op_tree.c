@@ -18,6 +18,7 @@ typedef enum tree_aggregate {
 
 typedef struct tree_regressor {
     forest trees;
+    const forest_fast *fast; /* NULL: forest_sum */
     tree_aggregate aggregate;
     post_transform post;
     bool wide;
@@ -31,6 +32,16 @@ static alf_status read_targets(const prepare *p, int64_t *count)
     if (*count < 1 || *count > INT32_MAX)
         return prepare_fail(p, ALF_E_FORMAT, "n_targets is %" PRId64, *count);
     return ALF_OK;
+}
+
+static bool takes_extremes(const tree_regressor *s)
+{
+    return s->aggregate == AGGREGATE_MIN || s->aggregate == AGGREGATE_MAX;
+}
+
+static alf_status compile(const prepare *p, tree_regressor *s)
+{
+    return takes_extremes(s) ? ALF_OK : forest_fast_build(&s->trees, p->memory, &s->fast, p->err);
 }
 
 static void regressor_output(const prepare *p, onnx_type type, int64_t targets)
@@ -65,6 +76,7 @@ static alf_status read_regressor(prepare *p, arena *temporary, tree_regressor *s
     TRY(tree_read_nodes(p, "target", temporary, state->wide, &source));
     TRY(tree_build(p, &source, temporary, &state->trees));
     TRY(tree_check_input(p, &state->trees));
+    TRY(compile(p, state));
     regressor_output(p, ONNX_FLOAT, targets);
     return ALF_OK;
 }
@@ -90,6 +102,7 @@ static alf_status read_ensemble(prepare *p, arena *temporary, tree_regressor *st
     TRY(tree_read_ensemble(p, temporary, &source));
     TRY(tree_build(p, &source, temporary, &state->trees));
     TRY(tree_check_input(p, &state->trees));
+    TRY(compile(p, state));
     regressor_output(p, p->inputs[0]->type, targets);
     return ALF_OK;
 }
@@ -143,13 +156,10 @@ static void extreme(const tree_regressor *s, const double *x, double *out, doubl
     }
 }
 
-static void aggregate_row(const tree_regressor *s, const double *x, double *out, double *seen)
+/* From the sums of a row to what comes out of the operator. */
+static void finish_row(const tree_regressor *s, double *out)
 {
     const forest *f = &s->trees;
-    if (s->aggregate == AGGREGATE_MIN || s->aggregate == AGGREGATE_MAX)
-        extreme(s, x, out, seen);
-    else
-        forest_sum(f, x, out);
     for (uint32_t i = 0; i < f->target_count; i++) {
         if (s->aggregate == AGGREGATE_AVERAGE && f->tree_count > 0)
             out[i] = narrow(out[i] / (double)f->tree_count, s->wide);
@@ -159,28 +169,51 @@ static void aggregate_row(const tree_regressor *s, const double *x, double *out,
     post_transform_row(s->post, out, f->target_count, s->wide);
 }
 
+static void put_sums(const tree_regressor *s, tensor *to, uint64_t row, size_t rows, double *sums)
+{
+    uint32_t targets = s->trees.target_count;
+    for (size_t r = 0; r < rows; r++)
+        finish_row(s, sums + r * targets);
+    for (size_t i = 0; i < rows * targets; i++) {
+        if (to->type == ONNX_FLOAT)
+            ((float *)to->data)[row * targets + i] = (float)sums[i];
+        else
+            ((double *)to->data)[row * targets + i] = sums[i];
+    }
+}
+
+static alf_status run_extremes(const kernel_call *c, uint64_t rows, uint64_t columns)
+{
+    const tree_regressor *s = c->state;
+    const forest *f = &s->trees;
+    double *x;
+    TRY(call_scratch(c, (size_t)f->feature_count + 2 * (size_t)f->target_count, sizeof *x, &x));
+    double *out = x + f->feature_count, *seen = out + f->target_count;
+    for (uint64_t r = 0; r < rows; r++) {
+        tree_row(c->inputs[0], r, columns, f->feature_count, x);
+        extreme(s, x, out, seen);
+        put_sums(s, c->outputs[0], r, 1, out);
+    }
+    return ALF_OK;
+}
+
 alf_status run_tree_regressor(const kernel_call *c)
 {
     const tree_regressor *s = c->state;
     const forest *f = &s->trees;
     uint64_t rows, columns;
-    double *x;
+    double *sums;
     TRY(tree_rows(c, f, &rows, &columns));
     int64_t dims[2] = {(int64_t)rows, (int64_t)f->target_count};
     TRY(call_output(c, 0, 2, dims));
-    TRY(call_scratch(c, (size_t)f->feature_count + 2 * (size_t)f->target_count, sizeof *x, &x));
-    double *out = x + f->feature_count, *seen = out + f->target_count;
-    tensor *to = c->outputs[0];
-    for (uint64_t r = 0; r < rows; r++) {
-        tree_row(c->inputs[0], r, columns, f->feature_count, x);
-        aggregate_row(s, x, out, seen);
-        for (uint32_t i = 0; i < f->target_count; i++) {
-            uint64_t at = r * f->target_count + i;
-            if (to->type == ONNX_FLOAT)
-                ((float *)to->data)[at] = (float)out[i];
-            else
-                ((double *)to->data)[at] = out[i];
-        }
+    if (takes_extremes(s))
+        return run_extremes(c, rows, columns);
+    size_t chunk = tree_chunk(f, rows), count = chunk * f->target_count;
+    TRY(call_scratch(c, count + tree_sum_room(f, s->fast, chunk), sizeof *sums, &sums));
+    for (uint64_t r = 0; r < rows; r += chunk) {
+        size_t n = rows - r < chunk ? (size_t)(rows - r) : chunk;
+        tree_sum_rows(f, s->fast, c->inputs[0], r, n, columns, sums, sums + count);
+        put_sums(s, c->outputs[0], r, n, sums);
     }
     return ALF_OK;
 }

@@ -18,6 +18,7 @@
 
 typedef struct tree_classifier {
     forest trees;
+    const forest_fast *fast; /* NULL: forest_sum */
     post_transform post;
     bool wide;
     size_t base_count; /* 0, the number of labels, or 1 of 2 */
@@ -131,6 +132,7 @@ static alf_status read_classifier(prepare *p, arena *temporary, tree_classifier 
     TRY(tree_read_nodes(p, "class", temporary, s->wide, &source));
     TRY(tree_build(p, &source, temporary, &s->trees));
     TRY(tree_check_input(p, &s->trees));
+    TRY(forest_fast_build(&s->trees, p->memory, &s->fast, p->err));
     return study_leaves(p, temporary, s);
 }
 
@@ -231,14 +233,21 @@ alf_status run_tree_classifier(const kernel_call *c)
         TRY(call_output(c, 0, 1, dims));
     if (probabilities != NULL)
         TRY(call_output(c, 1, 2, dims));
-    TRY(call_scratch(c, (size_t)f->feature_count + 2 * classes, sizeof *x, &x));
-    double *scores = x + f->feature_count;
-    uint8_t *spoken = (uint8_t *)(scores + classes);
+    size_t chunk = tree_chunk(f, rows), own = s->track ? f->feature_count : 0;
+    TRY(call_scratch(c, own + classes + chunk * classes + tree_sum_room(f, s->fast, chunk),
+                     sizeof *x, &x));
+    uint8_t *spoken = (uint8_t *)(x + own);
+    double *sums = x + own + classes;
     for (uint64_t r = 0; r < rows; r++) {
-        tree_row(c->inputs[0], r, columns, f->feature_count, x);
-        forest_sum(f, x, scores);
-        if (s->track)
+        double *scores = sums + r % chunk * classes;
+        if (r % chunk == 0)
+            tree_sum_rows(f, s->fast, c->inputs[0], r,
+                          rows - r < chunk ? (size_t)(rows - r) : chunk, columns, sums,
+                          sums + chunk * classes);
+        if (s->track) {
+            tree_row(c->inputs[0], r, columns, f->feature_count, x);
             find_spoken(s, x, spoken);
+        }
         size_t label =
             classes == 2 ? decide_two(s, scores, spoken) : decide_many(s, scores, spoken);
         if (labels != NULL && s->strings != NULL)

@@ -5,8 +5,8 @@
 #ifndef ALF_ENGINE_TREE_BUILD_H
 #define ALF_ENGINE_TREE_BUILD_H
 
+#include "engine/forest_fast.h"
 #include "engine/kernel.h"
-#include "model/forest.h"
 
 enum { TREE_LEAF = 255 };
 
@@ -57,6 +57,12 @@ alf_status tree_build(const prepare *p, const tree_source *source, arena *tempor
 alf_status tree_rows(const kernel_call *c, const forest *f, uint64_t *rows, uint64_t *columns);
 /* The first feature_count columns of a row, as forest_sum wants them. */
 void tree_row(const tensor *t, uint64_t row, uint64_t columns, uint32_t feature_count, double *x);
+/* forest_sum of n rows (at most tree_chunk) from `first` on, by way of `fast` unless it is NULL.
+ * room: tree_sum_room doubles. */
+size_t tree_chunk(const forest *f, uint64_t rows);
+size_t tree_sum_room(const forest *f, const forest_fast *fast, size_t chunk);
+void tree_sum_rows(const forest *f, const forest_fast *fast, const tensor *t, uint64_t first,
+                   size_t n, uint64_t columns, double *sums, double *room);
 alf_status tree_check_input(const prepare *p, const forest *f);
 
 #endif

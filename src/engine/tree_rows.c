@@ -4,6 +4,8 @@
 
 #include <inttypes.h>
 
+enum { CHUNK_ROWS = 64, CHUNK_SUMS = 4096 }; /* at most in one go */
+
 alf_status tree_check_input(const prepare *p, const forest *f)
 {
     const graph_value *in = p->inputs[0];
@@ -48,5 +50,33 @@ void tree_row(const tensor *t, uint64_t row, uint64_t columns, uint32_t feature_
         default:
             x[i] = (double)((const int64_t *)t->data)[at + i];
         }
+    }
+}
+
+size_t tree_chunk(const forest *f, uint64_t rows)
+{
+    size_t chunk = CHUNK_SUMS / f->target_count;
+    chunk = chunk < 1 ? 1 : chunk > CHUNK_ROWS ? (size_t)CHUNK_ROWS : chunk;
+    return chunk < rows ? chunk : (size_t)(rows > 0 ? rows : 1);
+}
+
+size_t tree_sum_room(const forest *f, const forest_fast *fast, size_t chunk)
+{
+    size_t bytes = fast != NULL ? forest_fast_scratch(fast, chunk) : 0;
+    return fast != NULL ? bytes / sizeof(double) + 1 : f->feature_count;
+}
+
+void tree_sum_rows(const forest *f, const forest_fast *fast, const tensor *t, uint64_t first,
+                   size_t n, uint64_t columns, double *sums, double *room)
+{
+    if (fast != NULL) {
+        size_t offset = (size_t)(first * columns) * tensor_element_size(t->type);
+        forest_rows rows = {(const char *)t->data + offset, t->type, (size_t)columns};
+        forest_fast_sum(fast, &rows, n, sums, room);
+        return;
+    }
+    for (size_t r = 0; r < n; r++) {
+        tree_row(t, first + r, columns, f->feature_count, room);
+        forest_sum(f, room, sums + r * f->target_count);
     }
 }
