@@ -2,22 +2,19 @@
 #include "cli/commands.h"
 
 #include "base/clock.h"
-#include "base/mem.h"
+#include "base/ordered.h"
 #include "base/span.h"
-#include "classify/verdict_json.h"
 #include "cli/settings.h"
-#include "logs/reader.h"
+#include "cli/verdict_stream.h"
 
 #include <errno.h>
 #include <fcntl.h>
 #include <inttypes.h>
-#include <math.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
 #include <unistd.h>
-
-enum { PIECE = 1 << 16, MAX_BATCH = 4096 };
 
 static const args_option options[] = {
     {"model", "DIR", "folder of the bundle (or model.path of the configuration, or MODEL_PATH)"},
@@ -30,27 +27,17 @@ static const args_option options[] = {
     {"components", NULL, "add what each component said"},
     {"explain", NULL, "add the votes and their weights"},
     {"text", NULL, "one readable line per log instead of JSON"},
+    {"threads", "N",
+     "worker threads; 0: one per core (default: onnx_runtime.intra_op_num_threads)"},
     {"quiet", NULL, "no summary"},
     {NULL, NULL, NULL}};
-
-typedef struct totals {
-    uint64_t logs, bytes, category[ALF_CATEGORIES], forwarded_bytes, bypassed, fail_open;
-} totals;
 
 typedef struct classification {
     config config;
     classifier *classifier;
-    classifier_session *session;
-    verdict_style style;
     log_input input;
-    FILE *output;
-    const char *output_name;
-    size_t batch;
-    log_event *events;
-    verdict *verdicts;
-    arena scratch; /* the events of the current batch */
-    buf lines;
-    totals totals;
+    verdict_stream_options options;
+    verdict_stream *stream;
     uint64_t started;
 } classification;
 
@@ -78,18 +65,37 @@ static alf_status read_format(const char *name, log_input *out, alf_error *err)
                      "--format is \"%.50s\", expected auto, text, ndjson or csv", name);
 }
 
+/* The configuration's number goes to ONNX Runtime, which shares out the work of a batch by itself,
+ * where that is what runs the models. */
+static alf_status read_threads(const char *text, const config *from, engine_kind kind, size_t *out,
+                               alf_error *err)
+{
+    char *end = NULL;
+    *out = kind == ENGINE_ONNX_RUNTIME ? 1 : (size_t)from->intra_op_num_threads;
+    if (text == NULL)
+        return ALF_OK;
+    unsigned long n = text[0] >= '0' && text[0] <= '9' ? strtoul(text, &end, 10) : 0;
+    if (end == NULL || *end != '\0' || n > ORDERED_MAX_WORKERS)
+        return error_set(err, ALF_E_ARGUMENT, "--threads is \"%.50s\", expected 0 to %d", text,
+                         ORDERED_MAX_WORKERS);
+    *out = n;
+    return ALF_OK;
+}
+
 /* What the configuration and the command line say about the classifier. */
 static alf_status read_settings(classification *c, const args_values *values,
                                 classifier_options *out, alf_error *err)
 {
     TRY(config_load(&c->config, value_of(values, "config"), err));
     TRY(read_format(value_of(values, "format"), &c->input, err));
-    c->batch = (size_t)c->config.batch_size;
+    c->options.batch = (size_t)c->config.batch_size;
     settings_options given = {.model = value_of(values, "model"),
                               .rules = value_of(values, "rules"),
                               .profile = value_of(values, "profile"),
                               .engine = value_of(values, "engine")};
-    return settings_classifier(&c->config, &given, out, err);
+    TRY(settings_classifier(&c->config, &given, out, err));
+    return read_threads(value_of(values, "threads"), &c->config, out->models.engine.kind,
+                        &c->options.threads, err);
 }
 
 /* Writing over a file that is to be read would lose its logs. */
@@ -111,18 +117,17 @@ static alf_status check_not_input(const char *path, const args_values *values, a
     return ALF_OK;
 }
 
-static alf_status open_output(classification *c, const char *path, const args_values *values,
-                              alf_error *err)
+static alf_status open_output(verdict_stream_options *o, const char *path,
+                              const args_values *values, alf_error *err)
 {
-    c->output = stdout;
-    c->output_name = "standard output";
+    o->output = STDOUT_FILENO;
+    o->output_name = "standard output";
     if (path == NULL || strcmp(path, "-") == 0)
         return ALF_OK;
-    c->output = NULL;
     TRY(check_not_input(path, values, err));
-    c->output_name = path;
-    c->output = fopen(path, "we");
-    if (c->output != NULL)
+    o->output_name = path;
+    o->output = open(path, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0666);
+    if (o->output >= 0)
         return ALF_OK;
     error_set(err, ALF_E_IO, "cannot create: %s", strerror(errno));
     error_file(err, path);
@@ -133,105 +138,26 @@ static alf_status set_up(classification *c, const args_values *values, alf_error
 {
     classifier_options settings;
     TRY(read_settings(c, values, &settings, err));
-    c->style = (verdict_style){.components = value_of(values, "components") != NULL,
-                               .explain = value_of(values, "explain") != NULL,
-                               .text = value_of(values, "text") != NULL};
     TRY(classifier_open(&settings, &c->classifier, err));
-    TRY(classifier_session_new(c->classifier, &c->session, err));
-    c->events = mem_calloc(c->batch, sizeof *c->events);
-    c->verdicts = mem_calloc(c->batch, sizeof *c->verdicts);
-    if (c->events == NULL || c->verdicts == NULL)
-        return error_nomem(err, "a batch");
-    return open_output(c, value_of(values, "output"), values, err);
+    c->options.classifier = c->classifier;
+    c->options.style = (verdict_style){.components = value_of(values, "components") != NULL,
+                                       .explain = value_of(values, "explain") != NULL,
+                                       .text = value_of(values, "text") != NULL};
+    TRY(open_output(&c->options, value_of(values, "output"), values, err));
+    return verdict_stream_new(&c->options, &c->stream, err);
 }
 
-/* ---- a batch ---- */
+/* ---- inputs ---- */
 
-static void add_totals(totals *t, const log_event *event, const verdict *v)
-{
-    t->logs++;
-    t->bytes += event->raw.size;
-    t->category[v->category]++;
-    t->bypassed += v->compliance_bypassed;
-    t->fail_open += v->fail_open_used;
-    if (v->category <= ALF_SUSPICIOUS)
-        t->forwarded_bytes += event->raw.size;
-}
-
-static alf_status write_lines(classification *c, alf_error *err)
-{
-    TRY(buf_status(&c->lines, err));
-    if (fwrite(c->lines.data, 1, c->lines.size, c->output) == c->lines.size)
-        return ALF_OK;
-    error_set(err, ALF_E_IO, "cannot write: %s", strerror(errno));
-    error_file(err, c->output_name);
-    return ALF_E_IO;
-}
-
-static alf_status run_batch(classification *c, size_t n, alf_error *err)
-{
-    if (n == 0)
-        return ALF_OK;
-    uint64_t start = clock_now();
-    classifier_run(c->session, c->events, n, c->verdicts);
-    double each = (double)(clock_now() - start) / 1e6 / (double)n;
-    buf_clear(&c->lines);
-    verdict_print(&c->style, c->classifier, c->events, c->verdicts, n, each, &c->lines);
-    for (size_t i = 0; i < n; i++)
-        add_totals(&c->totals, &c->events[i], &c->verdicts[i]);
-    arena_reset(&c->scratch);
-    return write_lines(c, err);
-}
-
-/* Classifies what the reader has ready. Events borrow from the reader, so none is kept past this.
- */
-static alf_status drain(classification *c, log_reader *reader, alf_error *err)
-{
-    size_t n = 0;
-    for (;;) {
-        bool got;
-        TRY(log_reader_next(reader, &c->scratch, &c->events[n], &got, err));
-        n += got;
-        if (!got || n == c->batch) {
-            TRY(run_batch(c, n, err));
-            n = 0;
-        }
-        if (!got)
-            return ALF_OK;
-    }
-}
-
-/* ---- a stream ---- */
-
-static alf_status pump(classification *c, int fd, log_reader *reader, alf_error *err)
-{
-    char bytes[PIECE];
-    for (;;) {
-        ssize_t n = read(fd, bytes, sizeof bytes);
-        if (n < 0 && errno == EINTR)
-            continue;
-        if (n < 0)
-            return error_set(err, ALF_E_IO, "cannot read: %s", strerror(errno));
-        TRY(log_reader_feed(reader, (alf_span){bytes, (size_t)n}, err));
-        TRY(drain(c, reader, err));
-        if (n == 0)
-            return ALF_OK;
-    }
-}
-
-static alf_status classify_stream(classification *c, const char *path, alf_error *err)
+static alf_status classify_file(classification *c, const char *path, alf_error *err)
 {
     bool standard = strcmp(path, "-") == 0;
     int fd = standard ? STDIN_FILENO : open(path, O_RDONLY | O_CLOEXEC);
-    log_reader *reader = fd < 0 ? NULL : log_reader_new(c->input, 0);
     alf_status status;
     if (fd < 0)
         status = error_set(err, ALF_E_IO, "cannot open: %s", strerror(errno));
-    else if (reader == NULL)
-        status = error_nomem(err, "a log reader");
     else
-        status = pump(c, fd, reader, err);
-    log_reader_free(reader);
+        status = verdict_stream_read(c->stream, fd, c->input, err);
     if (fd >= 0 && !standard)
         close(fd);
     if (status != ALF_OK)
@@ -249,12 +175,12 @@ static int classify_all(classification *c, const args_values *values)
     int code = EXIT_DONE;
     for (int i = 0; i < count; i++) {
         alf_error err = {0};
-        if (classify_stream(c, files[i], &err) == ALF_OK)
+        if (classify_file(c, files[i], &err) == ALF_OK)
             continue;
         int failure = command_fail(&err);
-        code = code == EXIT_DONE ? failure : code;
-        if (ferror(c->output))
+        if (verdict_stream_broken(c->stream))
             return EXIT_SYSTEM;
+        code = code == EXIT_DONE ? failure : code;
     }
     return code;
 }
@@ -268,7 +194,7 @@ static double share(uint64_t part, uint64_t whole)
 
 static void summarize(const classification *c)
 {
-    const totals *t = &c->totals;
+    const verdict_totals *t = verdict_stream_totals(c->stream);
     double seconds = (double)(clock_now() - c->started) / 1e9;
     (void)fprintf(stderr, "\n%" PRIu64 " logs in %.2f s: %.0f logs per second\n\n", t->logs,
                   seconds, seconds > 0 ? (double)t->logs / seconds : 0);
@@ -310,42 +236,34 @@ static void warn(const classification *c)
                       "ai-log-filter: warning: no anomaly_detector.onnx; fell back to joblib\n");
 }
 
-static int close_output(classification *c)
+/* Some file systems tell only here that what was written is lost. */
+static int close_output(const verdict_stream_options *o)
 {
-    if (c->output == NULL)
+    if (o->output <= STDERR_FILENO || close(o->output) == 0)
         return EXIT_DONE;
-    bool reported = ferror(c->output) != 0;
-    bool failed = fflush(c->output) != 0 || reported;
-    if (c->output != stdout && fclose(c->output) != 0)
-        failed = true;
-    if (failed && !reported)
-        (void)fprintf(stderr, "ai-log-filter: cannot write to %s\n", c->output_name);
-    return failed ? EXIT_SYSTEM : EXIT_DONE;
+    (void)fprintf(stderr, "ai-log-filter: cannot write to %s: %s\n", o->output_name,
+                  strerror(errno));
+    return EXIT_SYSTEM;
 }
 
 static int run(const args_values *values)
 {
     alf_error err = {0};
-    classification c = {.started = clock_now()};
+    classification c = {.options = {.output = -1}, .started = clock_now()};
     config_init(&c.config);
-    arena_init(&c.scratch, 0);
-    buf_init(&c.lines);
+    command_die_of_pipe();
     int code;
     if (set_up(&c, values, &err) != ALF_OK)
         code = command_fail(&err);
     else {
         warn(&c);
         code = classify_all(&c, values);
-        int closed = close_output(&c);
-        code = code == EXIT_DONE ? closed : code;
         if (value_of(values, "quiet") == NULL)
             summarize(&c);
     }
-    mem_free(c.events);
-    mem_free(c.verdicts);
-    buf_fini(&c.lines);
-    arena_fini(&c.scratch);
-    classifier_session_free(c.session);
+    int closed = close_output(&c.options);
+    code = code == EXIT_DONE ? closed : code;
+    verdict_stream_free(c.stream);
     classifier_free(c.classifier);
     config_fini(&c.config);
     return code;

@@ -17,4 +17,9 @@ int command_fail(const alf_error *err);
 /* Writes all of text to stdout; false (and a message) when that fails. */
 bool command_print(alf_span text);
 
+/* For commands that write a stream: from here on the program ends without a word when the reader of
+ * its output has gone, as cat and grep do; unless who started it ignores SIGPIPE, then writing
+ * fails. */
+void command_die_of_pipe(void);
+
 #endif

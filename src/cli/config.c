@@ -101,7 +101,8 @@ static const config_key keys[] = {
            "for ONNX Runtime; the native engine has no levels"),
     NUMBER("onnx_runtime.intra_op_num_threads", KEY_WHOLE, intra_op_num_threads, 1, 0, 1024,
            "ONNX_INTRA_THREADS",
-           "for ONNX Runtime, 0: its choice; the native engine runs in the caller's thread"),
+           "worker threads of classify, 0: one per core (--threads beats it); with "
+           "engine onnxruntime its own threads, 0: its choice"),
     NUMBER("onnx_runtime.inter_op_num_threads", KEY_WHOLE, inter_op_num_threads, 1, 0, 1024,
            "ONNX_INTER_THREADS",
            "for ONNX Runtime, other than 1: independent nodes run side by side (0: its choice)"),

@@ -29,6 +29,14 @@ bool command_print(alf_span text)
     return false;
 }
 
+static void (*pipe_signal_before)(int) = SIG_DFL;
+
+void command_die_of_pipe(void)
+{
+    if (pipe_signal_before == SIG_DFL)
+        (void)signal(SIGPIPE, SIG_DFL);
+}
+
 static void usage(FILE *to)
 {
     (void)fprintf(to, "Usage: ai-log-filter COMMAND [OPTION ...] [ARGUMENT ...]\n\n"
@@ -73,7 +81,7 @@ static int run_command(const args_command *command, int argc, char **argv)
 int main(int argc, char **argv)
 {
     /* A reader that goes away is an error of write(), reported like any other. */
-    (void)signal(SIGPIPE, SIG_IGN);
+    pipe_signal_before = signal(SIGPIPE, SIG_IGN);
     const char *name = argc > 1 ? argv[1] : "";
     if (strcmp(name, "--version") == 0)
         name = "version";

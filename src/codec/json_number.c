@@ -110,7 +110,8 @@ static size_t put_fixed(uint64_t number, int count, int power, char *buffer)
         count--;
     char *to = buffer;
     if (power < 0) {
-        memcpy(to, "0.000", 5);
+        static const char zeros[] = {'0', '.', '0', '0', '0'};
+        memcpy(to, zeros, sizeof zeros);
         to += 1 - power;
         memcpy(to, digits, (size_t)count);
         return (size_t)(to - buffer) + (size_t)count;

@@ -27,15 +27,20 @@ typedef struct position {
     csv_state state;
 } position;
 
+struct log_form {
+    log_input input; /* AUTO becomes CSV when the first record is a header */
+    bool has_header;
+    csv_header header;
+};
+
 struct log_reader {
     buf bytes;
     position at;
+    position before; /* `at` as it was before the last record */
     size_t max_record;
-    log_input input; /* AUTO becomes CSV when the first record is a header */
-    bool started;    /* the first record has been looked at */
+    bool started; /* the first record has been looked at: form no longer changes */
     bool ended;
-    bool has_header;
-    csv_header header;
+    log_form form;
 };
 
 log_reader *log_reader_new(log_input input, size_t max_record)
@@ -44,8 +49,8 @@ log_reader *log_reader_new(log_input input, size_t max_record)
     if (r == NULL)
         return NULL;
     buf_init(&r->bytes);
-    csv_header_init(&r->header);
-    r->input = input;
+    csv_header_init(&r->form.header);
+    r->form.input = input;
     r->max_record = max_record == 0 || max_record > SIZE_MAX / 4 ? DEFAULT_MAX_RECORD : max_record;
     return r;
 }
@@ -55,7 +60,7 @@ void log_reader_free(log_reader *r)
     if (r == NULL)
         return;
     buf_fini(&r->bytes);
-    csv_header_fini(&r->header);
+    csv_header_fini(&r->form.header);
     mem_free(r);
 }
 
@@ -165,48 +170,63 @@ static bool cut_csv(log_reader *r, alf_span *record)
 static alf_status start(log_reader *r, alf_span record, bool *is_header, alf_error *err)
 {
     *is_header = false;
-    bool guess = r->input == LOG_INPUT_AUTO;
-    if (guess || r->input == LOG_INPUT_CSV) {
-        alf_status status = csv_header_read(&r->header, record, guess, is_header, err);
+    bool guess = r->form.input == LOG_INPUT_AUTO;
+    if (guess || r->form.input == LOG_INPUT_CSV) {
+        alf_status status = csv_header_read(&r->form.header, record, guess, is_header, err);
         if (status != ALF_OK || !*is_header) {
-            csv_header_fini(&r->header);
-            csv_header_init(&r->header);
+            csv_header_fini(&r->form.header);
+            csv_header_init(&r->form.header);
         }
         TRY(status);
     }
     r->started = true;
-    r->has_header = *is_header;
+    r->form.has_header = *is_header;
     if (*is_header)
-        r->input = LOG_INPUT_CSV;
+        r->form.input = LOG_INPUT_CSV;
     return ALF_OK;
 }
 
-static alf_status parse(log_reader *r, alf_span record, arena *scratch, log_event *event,
-                        alf_error *err)
+const log_form *log_reader_form(const log_reader *r)
 {
-    if (r->input != LOG_INPUT_CSV)
-        return log_parse(record, r->input, scratch, event, err);
-    return csv_event_parse(record, r->has_header ? &r->header : NULL, scratch, event, err);
+    return &r->form;
+}
+
+alf_status log_form_parse(const log_form *form, alf_span record, arena *scratch, log_event *event,
+                          alf_error *err)
+{
+    if (form->input != LOG_INPUT_CSV)
+        return log_parse(record, form->input, scratch, event, err);
+    return csv_event_parse(record, form->has_header ? &form->header : NULL, scratch, event, err);
+}
+
+alf_status log_reader_cut(log_reader *r, alf_span *record, bool *got, alf_error *err)
+{
+    *got = false;
+    for (;;) {
+        r->before = r->at;
+        if (!(r->form.input == LOG_INPUT_CSV ? cut_csv(r, record) : cut_line(r, record)))
+            return ALF_OK;
+        bool is_header = false;
+        alf_status status = r->started ? ALF_OK : start(r, *record, &is_header, err);
+        if (status == ALF_OK && is_header)
+            continue;
+        if (status != ALF_OK)
+            r->at = r->before; /* the record stays, so that it is not lost */
+        *got = status == ALF_OK;
+        return status;
+    }
 }
 
 alf_status log_reader_next(log_reader *r, arena *scratch, log_event *event, bool *got,
                            alf_error *err)
 {
-    *got = false;
-    for (;;) {
-        position before = r->at;
-        alf_span record;
-        if (!(r->input == LOG_INPUT_CSV ? cut_csv(r, &record) : cut_line(r, &record)))
-            return ALF_OK;
-        bool is_header = false;
-        alf_status status = r->started ? ALF_OK : start(r, record, &is_header, err);
-        if (status == ALF_OK && is_header)
-            continue;
-        if (status == ALF_OK)
-            status = parse(r, record, scratch, event, err);
-        if (status != ALF_OK)
-            r->at = before; /* the record stays, so that it is not lost */
-        *got = status == ALF_OK;
-        return status;
-    }
+    alf_span record;
+    TRY(log_reader_cut(r, &record, got, err));
+    if (!*got)
+        return ALF_OK;
+    alf_status status = log_form_parse(&r->form, record, scratch, event, err);
+    if (status != ALF_OK)
+        r->at = r->before;
+    *got = status == ALF_OK;
+    return status;
 }

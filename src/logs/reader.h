@@ -30,4 +30,16 @@ alf_status log_reader_feed(log_reader *r, alf_span bytes, alf_error *err);
 alf_status log_reader_next(log_reader *r, arena *scratch, log_event *event, bool *got,
                            alf_error *err);
 
+/* The same in two steps, for those who parse elsewhere: log_reader_cut takes the next record, which
+ * is valid until the next call of log_reader_feed, and log_form_parse makes an event of it. What
+ * the form says is settled when the first record has been cut and lives as long as the reader, so
+ * records may then be parsed on any thread. The event borrows from record and scratch (field names
+ * of CSV from the form). */
+typedef struct log_form log_form;
+
+alf_status log_reader_cut(log_reader *r, alf_span *record, bool *got, alf_error *err);
+const log_form *log_reader_form(const log_reader *r);
+alf_status log_form_parse(const log_form *form, alf_span record, arena *scratch, log_event *event,
+                          alf_error *err);
+
 #endif
