@@ -10,8 +10,7 @@
 #include "base/file.h"
 #include "base/mem.h"
 #include "base/span.h"
-#include "classify/compliance.h"
-#include "classify/rules.h"
+#include "classify/ruleset.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -20,10 +19,8 @@
 enum { MAX_LINES = 100000, MAX_ROUNDS = 1000, LOADS = 21, MAX_FILE = 64 << 20 };
 
 typedef struct judge {
-    rules *rules;
-    compliance *gate;
-    rules_scratch *rules_scratch;
-    compliance_scratch *gate_scratch;
+    ruleset *rules;
+    ruleset_scratch *scratch;
 } judge;
 
 static void stop(const char *what)
@@ -35,21 +32,17 @@ static void stop(const char *what)
 static void load(judge *j)
 {
     alf_error err;
-    if (rules_parse(embedded_rules, "built-in", &j->rules, &err) != ALF_OK ||
-        compliance_parse(embedded_rules, "built-in", &j->gate, &err) != ALF_OK)
+    if (ruleset_parse(embedded_rules, "built-in", RULESET_ALL, &j->rules, &err) != ALF_OK)
         stop(err.message);
-    j->rules_scratch = rules_scratch_new(j->rules);
-    j->gate_scratch = compliance_scratch_new(j->gate);
-    if (j->rules_scratch == NULL || j->gate_scratch == NULL)
+    j->scratch = ruleset_scratch_new(j->rules);
+    if (j->scratch == NULL)
         stop("out of memory");
 }
 
 static void unload(judge *j)
 {
-    rules_scratch_free(j->rules_scratch);
-    compliance_scratch_free(j->gate_scratch);
-    rules_free(j->rules);
-    compliance_free(j->gate);
+    ruleset_scratch_free(j->scratch);
+    ruleset_free(j->rules);
 }
 
 static int by_value(const void *a, const void *b)
@@ -97,9 +90,9 @@ static void judge_all(judge *j, const alf_span *lines, size_t n, tally *t)
     for (size_t i = 0; i < n; i++) {
         compliance_match covered;
         rule_match match;
-        if (compliance_check(j->gate, j->gate_scratch, lines[i], SPAN_LITERAL(""), &covered,
-                             &err) != ALF_OK ||
-            rules_match(j->rules, j->rules_scratch, lines[i], &match, &err) != ALF_OK) {
+        ruleset_scan(j->rules, j->scratch, lines[i]);
+        if (ruleset_gate(j->rules, j->scratch, SPAN_LITERAL(""), &covered, &err) != ALF_OK ||
+            ruleset_match(j->rules, j->scratch, &match, &err) != ALF_OK) {
             t->failed++;
             continue;
         }

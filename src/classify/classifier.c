@@ -26,8 +26,7 @@ typedef struct row_range {
 
 struct classifier_session {
     classifier *shared;
-    rules_scratch *rules;
-    compliance_scratch *gate;
+    ruleset_scratch *rules;
     text_chain_session text;
     anomaly_chain_session anomaly;
     buf normalised; /* of one row */
@@ -57,8 +56,7 @@ void classifier_options_init(classifier_options *options)
 /* The rules and the gate come from one text: the file named, the bundle's, or the built-in one. */
 static alf_status parse_rules(classifier *c, alf_span text, const char *name, alf_error *err)
 {
-    TRY(yaml_as_config(rules_parse(text, name, &c->rules, err), err));
-    return yaml_as_config(compliance_parse(text, name, &c->gate, err), err);
+    return yaml_as_config(ruleset_parse(text, name, RULESET_ALL, &c->rules, err), err);
 }
 
 static alf_status open_rules(classifier *c, const classifier_options *options, alf_error *err)
@@ -125,8 +123,7 @@ void classifier_free(classifier *c)
     for (int i = 0; i < COMPONENTS; i++)
         breaker_fini(&c->breakers[i]);
     models_close(&c->models);
-    rules_free(c->rules);
-    compliance_free(c->gate);
+    ruleset_free(c->rules);
     mem_free(c);
 }
 
@@ -165,9 +162,8 @@ void classifier_health(classifier *c, alf_health *out)
 static alf_status open_session(classifier_session *s, alf_error *err)
 {
     classifier *c = s->shared;
-    s->rules = rules_scratch_new(c->rules);
-    s->gate = compliance_scratch_new(c->gate);
-    if (s->rules == NULL || s->gate == NULL)
+    s->rules = ruleset_scratch_new(c->rules);
+    if (s->rules == NULL)
         return error_nomem(err, "a session");
     if (c->models.has_text)
         TRY(text_chain_session_init(&s->text, &c->models.text, err));
@@ -196,8 +192,7 @@ void classifier_session_free(classifier_session *s)
 {
     if (s == NULL)
         return;
-    rules_scratch_free(s->rules);
-    compliance_scratch_free(s->gate);
+    ruleset_scratch_free(s->rules);
     text_chain_session_fini(&s->text);
     anomaly_chain_session_fini(&s->anomaly);
     buf_fini(&s->normalised);
@@ -235,8 +230,8 @@ static bool bypass(classifier_session *s, const log_event *event, size_t i, verd
 {
     alf_error err;
     compliance_match found;
-    if (compliance_check(s->shared->gate, s->gate, event->message, event->source, &found, &err) !=
-        ALF_OK) {
+    ruleset_scan(s->shared->rules, s->rules, event->message);
+    if (ruleset_gate(s->shared->rules, s->rules, event->source, &found, &err) != ALF_OK) {
         s->failed[i] = "compliance_error";
         return false;
     }
@@ -245,7 +240,8 @@ static bool bypass(classifier_session *s, const log_event *event, size_t i, verd
     return found.covered;
 }
 
-static void match_rules(classifier_session *s, const log_event *event, size_t i)
+/* Rules, on the message that bypass has scanned. */
+static void match_rules(classifier_session *s, size_t i)
 {
     alf_error err;
     classifier *c = s->shared;
@@ -253,7 +249,7 @@ static void match_rules(classifier_session *s, const log_event *event, size_t i)
         s->failed[i] = "rules_circuit_open";
         return;
     }
-    alf_status status = rules_match(c->rules, s->rules, event->message, &s->matches[i], &err);
+    alf_status status = ruleset_match(c->rules, s->rules, &s->matches[i], &err);
     /* A text on which a pattern runs away is that text's doing: it fails open alone. Were it to
      * count, five such logs would open the circuit for all. */
     settle(c, COMPONENT_RULES, status == ALF_OK || status == ALF_E_LIMIT, status != ALF_OK);
@@ -397,7 +393,7 @@ static void run_rows(classifier_session *s, const log_event *events, size_t n, v
             continue;
         verdicts[i].compliance_bypassed = false;
         if (s->failed[i] == NULL)
-            match_rules(s, &events[i], i);
+            match_rules(s, i);
     }
     count_component(s->shared, COMPONENT_RULES, n, start);
     for (size_t i = 0; i < n; i++)

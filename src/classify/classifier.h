@@ -8,10 +8,9 @@
 #define ALF_CLASSIFY_CLASSIFIER_H
 
 #include "classify/breaker.h"
-#include "classify/compliance.h"
 #include "classify/ensemble.h"
 #include "classify/models.h"
-#include "classify/rules.h"
+#include "classify/ruleset.h"
 #include "logs/event.h"
 
 #include <stdatomic.h>
@@ -34,8 +33,7 @@ typedef struct classifier_counter {
 
 typedef struct classifier {
     models models;
-    rules *rules;
-    compliance *gate;
+    ruleset *rules;
     ensemble_config ensemble;
     breaker breakers[COMPONENTS];
     classifier_counter counters[COMPONENTS];

@@ -1,6 +1,6 @@
 /*
- * The gate: two pattern sets, one for messages and one for sources; a rule owns a range of
- * patterns in each.
+ * The gate: a range of the patterns for messages, and a set of its own for sources; a rule owns a
+ * range of patterns in each.
  */
 #include "classify/compliance.h"
 
@@ -8,9 +8,7 @@
 #include "base/mem.h"
 #include "base/span.h"
 #include "classify/compliance_table.h"
-#include "classify/patterns.h"
 #include "classify/rules_file.h"
-#include "classify/yaml_doc.h"
 
 enum { GATE_MAX_RULES = 1000, GATE_MEMORY = 16 << 20 };
 
@@ -28,26 +26,20 @@ struct compliance {
     arena memory;
     gate_rule *rules;
     size_t count;
-    pattern_set *messages, *sources;
+    size_t begin, end; /* its patterns for messages */
+    pattern_set *sources;
 };
 
 struct compliance_scratch {
-    pattern_scratch *messages, *sources;
+    pattern_scratch *sources;
     bool *message_found, *source_found;
 };
 
-/* Patterns of all rules so far, with their places for error messages (NULL: built-in). */
-typedef struct spec_list {
-    pattern_spec *specs;
-    const yaml_node **nodes;
-    size_t count, capacity;
-} spec_list;
-
 typedef struct loader {
     compliance *gate;
-    arena memory;
     const char *name;
-    spec_list messages, sources;
+    pattern_list *messages;
+    pattern_list sources;
     strmap skip; /* built-in rules that are off or replaced: 0; user rules' names: 1 */
     alf_error *err;
 } loader;
@@ -57,25 +49,6 @@ static const char *const section_keys[] = {"enabled", "builtin", "disable", "rul
 static const char *const rule_keys[] = {"name",     "framework",      "pattern",
                                         "patterns", "source_pattern", "source_patterns",
                                         "check",    "description",    NULL};
-
-static alf_status add_spec(loader *l, spec_list *list, alf_span text, const yaml_node *node)
-{
-    if (list->count == list->capacity) {
-        size_t capacity = list->capacity > 0 ? list->capacity * 2 : 64;
-        pattern_spec *specs = mem_realloc(list->specs, capacity, sizeof *specs);
-        if (specs != NULL)
-            list->specs = specs;
-        const yaml_node **nodes = mem_realloc(list->nodes, capacity, sizeof *nodes);
-        if (nodes != NULL)
-            list->nodes = nodes;
-        if (specs == NULL || nodes == NULL)
-            return error_nomem(l->err, "compliance rules");
-        list->capacity = capacity;
-    }
-    list->specs[list->count] = (pattern_spec){text, true};
-    list->nodes[list->count++] = node;
-    return ALF_OK;
-}
 
 static alf_status new_rule(loader *l, alf_span framework, alf_span name, gate_rule **out)
 {
@@ -88,10 +61,21 @@ static alf_status new_rule(loader *l, alf_span framework, alf_span name, gate_ru
     **out = (gate_rule){
         .framework = span_of(f, framework.size),
         .name = span_of(n, name.size),
-        .message.first = (uint32_t)l->messages.count,
+        .message.first = (uint32_t)(l->messages->count - gate->begin),
         .source.first = (uint32_t)l->sources.count,
     };
     return ALF_OK;
+}
+
+/* text: NULL for none. */
+static alf_status add_builtin_pattern(loader *l, const gate_rule *rule, const char *text,
+                                      pattern_list *list, range *r)
+{
+    if (text == NULL)
+        return ALF_OK;
+    pattern_spec spec = {span_from_string(text), true, true};
+    r->count++;
+    return pattern_list_add(list, &spec, NULL, rule->name, l->err);
 }
 
 static alf_status add_builtin(loader *l, const compliance_entry *entry)
@@ -100,14 +84,8 @@ static alf_status add_builtin(loader *l, const compliance_entry *entry)
     TRY(new_rule(l, span_from_string(entry->framework), span_from_string(entry->name), &rule));
     rule->luhn = entry->luhn;
     for (size_t i = 0; i < COMPLIANCE_PATTERNS; i++) {
-        if (entry->message[i] != NULL) {
-            TRY(add_spec(l, &l->messages, span_from_string(entry->message[i]), NULL));
-            rule->message.count++;
-        }
-        if (entry->source[i] != NULL) {
-            TRY(add_spec(l, &l->sources, span_from_string(entry->source[i]), NULL));
-            rule->source.count++;
-        }
+        TRY(add_builtin_pattern(l, rule, entry->message[i], l->messages, &rule->message));
+        TRY(add_builtin_pattern(l, rule, entry->source[i], &l->sources, &rule->source));
     }
     return ALF_OK;
 }
@@ -122,18 +100,21 @@ static alf_status add_builtins(loader *l)
     return ALF_OK;
 }
 
-/* Adds the patterns under key single or many, when there are any. */
-static alf_status add_patterns(loader *l, const yaml_node *map, const char *single,
-                               const char *many, spec_list *list, range *r)
+/* Adds the patterns for messages or for sources, when there are any. */
+static alf_status add_patterns(loader *l, const yaml_node *map, bool source, gate_rule *rule)
 {
+    const char *single = source ? "source_pattern" : "pattern";
+    const char *many = source ? "source_patterns" : "patterns";
     if (yaml_child(map, single) == NULL && yaml_child(map, many) == NULL)
         return ALF_OK;
     const yaml_node *node;
     size_t count;
     TRY(rules_file_patterns(map, single, many, l->name, &node, &count, l->err));
-    for (size_t i = 0; i < count; i++, node = node->next)
-        TRY(add_spec(l, list, node->text, node));
-    r->count = (uint32_t)count;
+    for (size_t i = 0; i < count; i++, node = node->next) {
+        pattern_spec spec = {node->text, true, false};
+        TRY(pattern_list_add(source ? &l->sources : l->messages, &spec, node, rule->name, l->err));
+    }
+    (source ? &rule->source : &rule->message)->count = (uint32_t)count;
     return ALF_OK;
 }
 
@@ -160,8 +141,8 @@ static alf_status add_user_rule(loader *l, const yaml_node *node)
                           "the name \"%.*s\" is there twice, or disabled and defined",
                           span_width(name), name.data);
     TRY(new_rule(l, framework, name, &rule));
-    TRY(add_patterns(l, node, "pattern", "patterns", &l->messages, &rule->message));
-    TRY(add_patterns(l, node, "source_pattern", "source_patterns", &l->sources, &rule->source));
+    TRY(add_patterns(l, node, false, rule));
+    TRY(add_patterns(l, node, true, rule));
     if (rule->message.count == 0 && rule->source.count == 0)
         return yaml_error(node, l->name, l->err, "expected pattern(s), source_pattern(s) or both");
     const yaml_node *n = yaml_child(node, "check");
@@ -226,21 +207,19 @@ static alf_status read_section(loader *l, const yaml_node *section, bool *builti
     if (!enabled) { /* checked all the same, so that switching it on holds no surprise */
         *builtin = false;
         l->gate->count = 0;
-        l->messages.count = 0;
+        l->messages->count = l->gate->begin;
         l->sources.count = 0;
     }
     return ALF_OK;
 }
 
-static alf_status read_text(loader *l, alf_span text)
+static alf_status read_root(loader *l, const yaml_node *root)
 {
-    yaml_node *root;
     bool builtin = true;
     l->gate->rules = arena_alloc(&l->gate->memory, GATE_MAX_RULES + compliance_table_count,
                                  sizeof *l->gate->rules);
     if (l->gate->rules == NULL)
         return error_nomem(l->err, "compliance rules");
-    TRY(yaml_doc_parse(text, l->name, &l->memory, &root, l->err));
     if (root != NULL) {
         TRY(yaml_check_keys(root, top_keys, l->name, l->err));
         const yaml_node *section = yaml_child(root, "compliance");
@@ -250,39 +229,22 @@ static alf_status read_text(loader *l, alf_span text)
     return builtin ? add_builtins(l) : ALF_OK;
 }
 
-static alf_status compile(loader *l, const spec_list *list, pattern_set **out)
+alf_status compliance_read(const yaml_node *root, const char *name, pattern_list *messages,
+                           compliance **out, alf_error *err)
 {
-    size_t bad;
-    alf_error local = {.status = ALF_OK};
-    alf_status status = pattern_set_new(list->specs, list->count, true, out, &bad, &local);
-    if (status == ALF_OK)
-        return ALF_OK;
-    if (bad < list->count && list->nodes[bad] != NULL)
-        return yaml_error(list->nodes[bad], l->name, l->err, "%s", local.message);
-    if (l->err != NULL)
-        *l->err = local;
-    return status;
-}
-
-alf_status compliance_parse(alf_span text, const char *name, compliance **out, alf_error *err)
-{
-    loader l = {.name = name, .err = err, .gate = mem_calloc(1, sizeof(compliance))};
+    loader l = {
+        .name = name, .err = err, .gate = mem_calloc(1, sizeof(compliance)), .messages = messages};
     if (l.gate == NULL)
         return error_nomem(err, "compliance rules");
     arena_init(&l.gate->memory, GATE_MEMORY);
-    arena_init(&l.memory, (size_t)4 * GATE_MEMORY);
     strmap_init(&l.skip);
-    alf_status status = read_text(&l, text);
+    l.gate->begin = messages->count;
+    alf_status status = read_root(&l, root);
+    l.gate->end = messages->count;
     if (status == ALF_OK)
-        status = compile(&l, &l.messages, &l.gate->messages);
-    if (status == ALF_OK)
-        status = compile(&l, &l.sources, &l.gate->sources);
+        status = pattern_list_compile(&l.sources, name, &l.gate->sources, err);
     strmap_fini(&l.skip);
-    arena_fini(&l.memory);
-    mem_free(l.messages.specs);
-    mem_free(l.messages.nodes);
-    mem_free(l.sources.specs);
-    mem_free(l.sources.nodes);
+    pattern_list_fini(&l.sources);
     if (status == ALF_OK)
         *out = l.gate;
     else
@@ -294,7 +256,6 @@ void compliance_free(compliance *c)
 {
     if (c == NULL)
         return;
-    pattern_set_free(c->messages);
     pattern_set_free(c->sources);
     arena_fini(&c->memory);
     mem_free(c);
@@ -310,12 +271,10 @@ compliance_scratch *compliance_scratch_new(const compliance *c)
     compliance_scratch *s = mem_calloc(1, sizeof *s);
     if (s == NULL)
         return NULL;
-    s->messages = pattern_scratch_new(c->messages);
     s->sources = pattern_scratch_new(c->sources);
-    s->message_found = mem_calloc(pattern_set_count(c->messages), sizeof *s->message_found);
+    s->message_found = mem_calloc(c->end - c->begin, sizeof *s->message_found);
     s->source_found = mem_calloc(pattern_set_count(c->sources), sizeof *s->source_found);
-    if (s->messages != NULL && s->sources != NULL && s->message_found != NULL &&
-        s->source_found != NULL)
+    if (s->sources != NULL && s->message_found != NULL && s->source_found != NULL)
         return s;
     compliance_scratch_free(s);
     return NULL;
@@ -325,7 +284,6 @@ void compliance_scratch_free(compliance_scratch *s)
 {
     if (s == NULL)
         return;
-    pattern_scratch_free(s->messages);
     pattern_scratch_free(s->sources);
     mem_free(s->message_found);
     mem_free(s->source_found);
@@ -341,17 +299,27 @@ static bool found_in(const bool *found, range r)
     return r.count == 0;
 }
 
-alf_status compliance_check(const compliance *c, compliance_scratch *s, alf_span message,
-                            alf_span source, compliance_match *out, alf_error *err)
+/* Whether any pattern can match: every rule asks for one at least. */
+static bool may_cover(const compliance *c, compliance_scratch *s, const compliance_question *q)
 {
-    *out = (compliance_match){.covered = false};
-    TRY(pattern_set_mark(c->messages, s->messages, message, s->message_found, err));
-    TRY(pattern_set_mark(c->sources, s->sources, source, s->source_found, err));
+    pattern_set_scan(c->sources, s->sources, q->source);
+    return pattern_set_may_match(q->scanned, c->begin, c->end) ||
+           pattern_set_may_match(s->sources, 0, pattern_set_count(c->sources));
+}
+
+alf_status compliance_check(const compliance *c, compliance_scratch *s,
+                            const compliance_question *q, compliance_match *out, alf_error *err)
+{
+    if (!may_cover(c, s, q))
+        return ALF_OK;
+    TRY(pattern_set_mark(q->set, q->scanned, c->begin, c->end, s->message_found, err));
+    TRY(pattern_set_mark(c->sources, s->sources, 0, pattern_set_count(c->sources), s->source_found,
+                         err));
     for (size_t i = 0; i < c->count; i++) {
         const gate_rule *rule = &c->rules[i];
         if (!found_in(s->message_found, rule->message) || !found_in(s->source_found, rule->source))
             continue;
-        if (rule->luhn && !compliance_has_card_number(message))
+        if (rule->luhn && !compliance_has_card_number(q->message))
             continue;
         *out = (compliance_match){true, rule->framework, rule->name};
         return ALF_OK;

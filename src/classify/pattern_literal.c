@@ -1,20 +1,27 @@
 /*
  * Required literals. For each node of the tree two things are known: `exact`, all the strings it
- * can match when they are few, and `needed`, a set of which one string must occur in whatever it
- * matches. A sequence joins exact neighbours into longer strings; a choice unites its children's
- * sets; an optional part needs nothing. Counts and lengths are bounded, so is the recursion (by the
- * depth of the tree). Dropping a set is always right: it only means "nothing is required".
+ * can match when they are few, and `needed`, groups of which each must have one string in whatever
+ * it matches, in order. A sequence joins exact neighbours into longer strings; a choice unites its
+ * children's cheapest groups; an optional part needs nothing. Counts and lengths are bounded, so is
+ * the recursion (by the depth of the tree). Dropping a group is always right: it only means that
+ * less is required.
  */
 #include "classify/pattern_literal.h"
 
 #include "base/span.h"
 
-enum { MAX_EXACT = 64, MAX_SET_CHARS = 4 };
+enum {
+    MAX_EXACT = 32,
+    MAX_SET = 4,      /* members of a byte set that are written out */
+    LONG_ENOUGH = 4,  /* bytes from which a string is no longer multiplied by options */
+    MAX_VARIANTS = 8, /* strings up to which it is multiplied by a choice all the same */
+    COST_BYTES = 8    /* bytes that count for the cost */
+};
 
 typedef struct facts {
-    bool has_exact;
-    literal_set exact; /* may hold the empty string */
-    literal_set needed;
+    literal_group exact;   /* count 0: not known; may hold the empty string */
+    literal_clause needed; /* apart from exact */
+    uint32_t width;        /* most bytes that it can match */
 } facts;
 
 typedef struct walker {
@@ -22,226 +29,350 @@ typedef struct walker {
     bool nomem;
 } walker;
 
-/* Chance of a set to be found by accident, in parts: less is better. */
-static double cost_of(const literal_set *set)
+/* A run of exact neighbours in a sequence. */
+typedef struct run {
+    literal_group strings;
+    uint32_t before; /* most bytes before it in the sequence */
+} run;
+
+float literal_frequency(uint8_t folded)
 {
-    double cost = 0;
-    for (size_t i = 0; i < set->count; i++) {
-        double one = 1;
-        for (size_t k = 0; k < set->text[i].size && k < 8; k++)
-            one /= 12;
+    /* a to z, in thousandths */
+    static const uint8_t letters[26] = {60, 12, 35, 35, 90, 16, 15, 20, 60, 3,  8, 35, 25,
+                                        55, 60, 22, 2,  55, 60, 65, 25, 10, 10, 4, 12, 2};
+    if (folded >= 'a' && folded <= 'z')
+        return (float)letters[folded - 'a'] / 1000.0F;
+    if (folded == '0')
+        return 0.2F;
+    if (folded == ' ')
+        return 0.12F;
+    return folded < 0x80 && strchr(".:/-_=[]", folded) != NULL ? 0.02F : 0.004F;
+}
+
+static float cost_of(const literal_group *group)
+{
+    float cost = 0;
+    for (size_t i = 0; i < group->count; i++) {
+        float one = 1;
+        for (size_t k = 0; k < group->literals[i].size && k < COST_BYTES; k++)
+            one *= literal_frequency(group->literals[i].text[k]);
         cost += one;
     }
     return cost;
 }
 
-static bool usable(const literal_set *set)
+static uint32_t add_widths(uint32_t a, uint32_t b)
 {
-    if (set->count == 0 || set->count > LITERAL_MAX_COUNT)
-        return false;
-    for (size_t i = 0; i < set->count; i++)
-        if (set->text[i].size < LITERAL_MIN_BYTES)
-            return false;
-    return true;
+    return a < LITERAL_FAR - b ? a + b : LITERAL_FAR;
 }
 
-static void keep_better(literal_set *best, const literal_set *candidate)
+static size_t shortest(const literal_group *group)
 {
-    if (!usable(candidate))
-        return;
-    if (best->count == 0 || cost_of(candidate) < cost_of(best))
-        *best = *candidate;
-}
-
-static literal_set make_set(walker *w, size_t count)
-{
-    literal_set set = {arena_alloc(w->memory, count, sizeof *set.text), count};
-    if (set.text == NULL) {
-        w->nomem = true;
-        set.count = 0;
-    }
-    return set;
-}
-
-static literal_set empty_string(walker *w)
-{
-    literal_set set = make_set(w, 1);
-    if (set.count > 0)
-        set.text[0] = SPAN_LITERAL("");
-    return set;
-}
-
-static bool add_string(literal_set *set, alf_span text)
-{
-    for (size_t i = 0; i < set->count; i++)
-        if (span_equal(set->text[i], text))
-            return false;
-    set->text[set->count++] = text;
-    return true;
-}
-
-static literal_set unite(walker *w, const literal_set *a, const literal_set *b)
-{
-    literal_set out = make_set(w, a->count + b->count);
-    if (out.text == NULL)
-        return out;
-    out.count = 0;
-    for (size_t i = 0; i < a->count; i++)
-        (void)add_string(&out, a->text[i]);
-    for (size_t i = 0; i < b->count; i++)
-        (void)add_string(&out, b->text[i]);
-    return out;
-}
-
-static alf_span join(walker *w, alf_span a, alf_span b)
-{
-    if (b.size == 0)
-        return a;
-    if (a.size == 0)
-        return b;
-    char *text = arena_alloc(w->memory, a.size + b.size, 1);
-    if (text == NULL) {
-        w->nomem = true;
-        return a;
-    }
-    memcpy(text, a.data, a.size);
-    memcpy(text + a.size, b.data, b.size);
-    return span_of(text, a.size + b.size);
-}
-
-static size_t longest(const literal_set *set)
-{
-    size_t n = 0;
-    for (size_t i = 0; i < set->count; i++)
-        n = set->text[i].size > n ? set->text[i].size : n;
+    size_t n = LITERAL_MAX_BYTES;
+    for (size_t i = 0; i < group->count; i++)
+        n = group->literals[i].size < n ? group->literals[i].size : n;
     return n;
 }
 
-/* Every string of a followed by every string of b; false when that is too much. */
-static bool multiply(walker *w, const literal_set *a, const literal_set *b, literal_set *out)
+/* An empty list with room for count strings. */
+static literal *make_list(walker *w, size_t count)
 {
-    if (a->count * b->count > MAX_EXACT || longest(a) + longest(b) > LITERAL_MAX_BYTES)
+    literal *list = arena_alloc(w->memory, count > 0 ? count : 1, sizeof *list);
+    w->nomem = w->nomem || list == NULL;
+    return list;
+}
+
+static literal_group one_string(walker *w, const char *text, size_t size)
+{
+    literal *list = make_list(w, 1);
+    if (list == NULL)
+        return (literal_group){.count = 0};
+    memcpy(list->text, text, size);
+    list->size = (uint8_t)size;
+    return (literal_group){.literals = list, .count = 1};
+}
+
+static bool same(const literal *a, const literal *b)
+{
+    return a->size == b->size && memcmp(a->text, b->text, LITERAL_MAX_BYTES) == 0;
+}
+
+/* Adds to a list of *count, once. */
+static void add_string(literal *list, size_t *count, const literal *text)
+{
+    for (size_t i = 0; i < *count; i++)
+        if (same(&list[i], text))
+            return;
+    list[(*count)++] = *text;
+}
+
+static literal_group unite(walker *w, const literal_group *a, const literal_group *b)
+{
+    literal_group out = {.reach = a->reach > b->reach ? a->reach : b->reach};
+    literal *list = make_list(w, a->count + b->count);
+    out.literals = list;
+    for (size_t i = 0; list != NULL && i < a->count; i++)
+        add_string(list, &out.count, &a->literals[i]);
+    for (size_t i = 0; list != NULL && i < b->count; i++)
+        add_string(list, &out.count, &b->literals[i]);
+    return out;
+}
+
+/* a and b in one string; false when it gets too long. The start of the text is there once. */
+static bool join(const literal *a, const literal *b, literal *out)
+{
+    size_t skip = a->size > 0 && b->size > 0 && a->text[a->size - 1] == LITERAL_START &&
+                  b->text[0] == LITERAL_START;
+    size_t size = a->size + b->size - skip;
+    if (size > LITERAL_MAX_BYTES)
         return false;
-    *out = make_set(w, a->count * b->count);
-    if (out->text == NULL)
-        return false;
-    out->count = 0;
-    for (size_t i = 0; i < a->count; i++)
-        for (size_t k = 0; k < b->count; k++)
-            (void)add_string(out, join(w, a->text[i], b->text[k]));
+    *out = *a;
+    memcpy(out->text + a->size, b->text + skip, b->size - skip);
+    out->size = (uint8_t)size;
     return true;
+}
+
+/* Every string of a followed by every string of b; false when that is too much. */
+static bool multiply(walker *w, const literal_group *a, const literal_group *b, literal_group *out)
+{
+    if (a->count * b->count > MAX_EXACT)
+        return false;
+    literal *list = make_list(w, a->count * b->count);
+    *out = (literal_group){.literals = list};
+    for (size_t i = 0; i < a->count; i++)
+        for (size_t k = 0; k < b->count; k++) {
+            literal both;
+            if (list == NULL || !join(&a->literals[i], &b->literals[k], &both))
+                return false;
+            add_string(list, &out->count, &both);
+        }
+    return true;
+}
+
+/* Where part begins in text, or text->size when it is not there. */
+static size_t find_in(const literal *text, const literal *part)
+{
+    for (size_t at = 0; at + part->size <= text->size; at++)
+        if (memcmp(text->text + at, part->text, part->size) == 0)
+            return at;
+    return text->size;
+}
+
+/* A string that holds another one of the group adds nothing but bytes before the other one. */
+static void drop_longer(literal_group *group, literal *list)
+{
+    size_t kept = 0, deepest = 0;
+    for (size_t i = 0; i < group->count; i++) {
+        const literal *text = &group->literals[i];
+        bool needless = false;
+        for (size_t k = 0; k < group->count; k++) {
+            size_t at = text->size;
+            if (group->literals[k].size < text->size)
+                at = find_in(text, &group->literals[k]);
+            if (at == text->size)
+                continue;
+            needless = true;
+            deepest = at > deepest ? at : deepest;
+        }
+        if (!needless)
+            list[kept++] = *text;
+    }
+    group->literals = list;
+    group->count = kept;
+    group->reach = add_widths(group->reach, (uint32_t)deepest);
+}
+
+/* Adds a group behind the others; of more than there is room for, the most common one goes. */
+static void add_group(literal_clause *clause, const literal_group *group)
+{
+    if (clause->count < LITERAL_MAX_GROUPS) {
+        clause->groups[clause->count++] = *group;
+        return;
+    }
+    size_t worst = LITERAL_MAX_GROUPS;
+    float cost = group->cost;
+    for (size_t i = 0; i < LITERAL_MAX_GROUPS; i++)
+        if (clause->groups[i].cost > cost) {
+            worst = i;
+            cost = clause->groups[i].cost;
+        }
+    if (worst == LITERAL_MAX_GROUPS)
+        return;
+    for (size_t i = worst; i + 1 < LITERAL_MAX_GROUPS; i++)
+        clause->groups[i] = clause->groups[i + 1];
+    clause->groups[LITERAL_MAX_GROUPS - 1] = *group;
+}
+
+/* Adds the groups of a part before which at most `before` bytes of a match lie. */
+static void add_groups(literal_clause *clause, const literal_clause *part, uint32_t before)
+{
+    for (size_t i = 0; i < part->count && i < LITERAL_MAX_GROUPS; i++) {
+        literal_group group = part->groups[i];
+        group.reach = add_widths(group.reach, before);
+        add_group(clause, &group);
+    }
+}
+
+/* The strings of `exact`, before which at most `before` bytes of a match lie, as a group. */
+static void add_exact(walker *w, literal_clause *clause, const literal_group *exact,
+                      uint32_t before)
+{
+    if (exact->count == 0 || exact->count > LITERAL_MAX_GROUP ||
+        shortest(exact) < LITERAL_MIN_BYTES)
+        return;
+    literal_group group = *exact;
+    group.reach = before;
+    if (group.count > 1) {
+        literal *list = make_list(w, group.count);
+        if (list == NULL)
+            return;
+        drop_longer(&group, list);
+    }
+    group.cost = cost_of(&group);
+    add_group(clause, &group);
 }
 
 static facts facts_of(walker *w, const pattern_node *node);
 
 static facts facts_of_set(walker *w, const pattern_node *node)
 {
-    facts f = {.has_exact = false};
-    unsigned char found[MAX_SET_CHARS];
+    facts f = {.width = 1};
+    uint8_t found[MAX_SET];
     size_t count = 0;
     for (unsigned c = 0; (c = pattern_set_next(node->set, c)) < 256; c++) {
-        unsigned lower = c >= 'A' && c <= 'Z' ? c | 0x20 : c;
-        if (count > 0 && memchr(found, (int)lower, count) != NULL)
+        uint8_t folded = pattern_fold((uint8_t)c);
+        if (count > 0 && memchr(found, folded, count) != NULL)
             continue;
-        if (count == MAX_SET_CHARS)
+        if (count == MAX_SET)
             return f;
-        found[count++] = (unsigned char)lower;
+        found[count++] = folded;
     }
-    f.exact = make_set(w, count);
-    char *bytes = arena_strndup(w->memory, (const char *)found, count);
-    if (bytes == NULL)
-        w->nomem = true;
-    for (size_t i = 0; i < f.exact.count && bytes != NULL; i++)
-        f.exact.text[i] = span_of(bytes + i, 1);
-    f.has_exact = !w->nomem && count > 0;
+    literal *list = make_list(w, count);
+    for (size_t i = 0; list != NULL && i < count; i++) {
+        list[i].text[0] = found[i];
+        list[i].size = 1;
+    }
+    f.exact = (literal_group){.literals = list, .count = list != NULL ? count : 0};
     return f;
+}
+
+/* Whether a run is better ended than multiplied by the strings that may follow. */
+static bool is_done(const run *r, const literal_group *next)
+{
+    if (shortest(&r->strings) < LONG_ENOUGH)
+        return false;
+    return shortest(next) == 0 || r->strings.count * next->count > MAX_VARIANTS;
 }
 
 static facts facts_of_sequence(walker *w, const pattern_node *node)
 {
-    facts f = {.has_exact = true};
-    literal_set run = empty_string(w);
+    facts f = {.width = 0};
+    run r = {one_string(w, "", 0), 0};
+    bool exact = true;
     for (const pattern_node *n = node->first; n != NULL && !w->nomem; n = n->next) {
         facts child = facts_of(w, n);
-        literal_set product;
-        if (child.has_exact && multiply(w, &run, &child.exact, &product)) {
-            run = product;
+        literal_group product;
+        bool known = child.exact.count > 0;
+        uint32_t behind = add_widths(f.width, child.width);
+        if (known && !is_done(&r, &child.exact) &&
+            multiply(w, &r.strings, &child.exact, &product)) {
+            r.strings = product;
+            f.width = behind;
             continue;
         }
-        f.has_exact = false;
-        keep_better(&f.needed, &run);
-        keep_better(&f.needed, &child.needed);
-        run = child.has_exact ? child.exact : empty_string(w);
+        exact = false;
+        add_exact(w, &f.needed, &r.strings, r.before);
+        add_groups(&f.needed, &child.needed, f.width);
+        bool starts = known && shortest(&child.exact) > 0;
+        r.strings = starts ? child.exact : one_string(w, "", 0);
+        r.before = starts ? f.width : behind;
+        f.width = behind;
     }
-    keep_better(&f.needed, &run);
-    f.exact = run;
+    if (exact)
+        f.exact = r.strings;
+    else
+        add_exact(w, &f.needed, &r.strings, r.before);
     return f;
 }
 
-/* What a node needs, from either kind of knowledge. */
-static literal_set needed_of(const facts *f)
+/* The one group that is found least by accident; count 0: nothing is needed. */
+static literal_group best_of(walker *w, const facts *f)
 {
-    literal_set best = f->needed;
-    if (f->has_exact)
-        keep_better(&best, &f->exact);
-    return best;
+    literal_clause all = f->needed;
+    add_exact(w, &all, &f->exact, 0);
+    size_t best = 0;
+    for (size_t i = 1; i < all.count; i++)
+        if (all.groups[i].cost < all.groups[best].cost)
+            best = i;
+    return all.count > 0 ? all.groups[best] : (literal_group){.count = 0};
 }
 
 static facts facts_of_choice(walker *w, const pattern_node *node)
 {
-    facts f = {.has_exact = true};
-    bool all_needed = true;
+    facts f = {.width = 0};
+    literal_group needed = {.count = 0};
+    bool all_exact = true, all_needed = true;
     for (const pattern_node *n = node->first; n != NULL && !w->nomem; n = n->next) {
         facts child = facts_of(w, n);
-        literal_set needed = needed_of(&child);
-        f.has_exact = f.has_exact && child.has_exact &&
-                      f.exact.count + child.exact.count <= LITERAL_MAX_COUNT;
-        if (f.has_exact)
+        literal_group best = best_of(w, &child);
+        f.width = child.width > f.width ? child.width : f.width;
+        all_exact =
+            all_exact && child.exact.count > 0 && f.exact.count + child.exact.count <= MAX_EXACT;
+        if (all_exact)
             f.exact = unite(w, &f.exact, &child.exact);
-        all_needed =
-            all_needed && needed.count > 0 && f.needed.count + needed.count <= LITERAL_MAX_COUNT;
+        all_needed = all_needed && best.count > 0 && needed.count + best.count <= LITERAL_MAX_GROUP;
         if (all_needed)
-            f.needed = unite(w, &f.needed, &needed);
+            needed = unite(w, &needed, &best);
     }
-    if (!all_needed)
-        f.needed.count = 0;
+    if (!all_exact)
+        f.exact.count = 0;
+    if (!all_exact && all_needed) {
+        needed.cost = cost_of(&needed);
+        add_group(&f.needed, &needed);
+    }
     return f;
 }
 
 /* x{n} is n times x; of x{n,m} with 0 < n, n times x is needed. */
 static facts facts_of_repeat(walker *w, const pattern_node *node)
 {
-    facts f = {.has_exact = false};
     facts child = facts_of(w, node->first);
-    if (node->low == 0 && node->high == 1 && child.has_exact) {
-        literal_set nothing = empty_string(w);
-        f.exact = unite(w, &child.exact, &nothing);
-        f.has_exact = true;
+    uint64_t width = (uint64_t)child.width * node->high;
+    facts f = {.width = LITERAL_FAR};
+    if (child.width == 0 || (!node->endless && width < LITERAL_FAR))
+        f.width = (uint32_t)(child.width == 0 ? 0 : width);
+    if (node->low == 0) {
+        literal_group nothing = one_string(w, "", 0);
+        if (node->high == 1 && child.exact.count > 0 && child.exact.count < MAX_EXACT)
+            f.exact = unite(w, &child.exact, &nothing);
+        return f;
     }
-    if (node->low == 0)
+    f.needed = child.needed;
+    if (child.exact.count == 0)
         return f;
-    f.needed = needed_of(&child);
-    if (!child.has_exact)
-        return f;
-    literal_set power = child.exact, product;
+    literal_group power = child.exact, product;
     uint32_t n = 1;
     while (n < node->low && multiply(w, &power, &child.exact, &product)) {
         power = product;
         n++;
     }
-    keep_better(&f.needed, &power);
-    f.has_exact = n == node->low && node->low == node->high;
-    f.exact = power;
+    if (n == node->low && node->low == node->high)
+        f.exact = power;
+    else
+        add_exact(w, &f.needed, &power, 0);
     return f;
 }
 
 static facts facts_of(walker *w, const pattern_node *node)
 {
-    facts f = {.has_exact = false};
+    static const char start[] = {LITERAL_START};
+    facts f = {.width = 0};
     switch (node->kind) {
     case PATTERN_EDGE:
-        f.has_exact = true;
-        f.exact = empty_string(w);
+        f.exact = one_string(w, "", 0);
+        break;
+    case PATTERN_START:
+        f.exact = one_string(w, start, 1);
         break;
     case PATTERN_SET:
         f = facts_of_set(w, node);
@@ -256,16 +387,60 @@ static facts facts_of(walker *w, const pattern_node *node)
         f = facts_of_repeat(w, node);
         break;
     case PATTERN_OPAQUE:
+        f.width = LITERAL_FAR;
         break;
     }
     return f;
 }
 
-alf_status pattern_literals(const pattern_node *node, arena *memory, literal_set *out,
+/* The choice that the whole pattern is, apart from edges around it: (?:a|b), \b(?:a|b)\b. */
+static const pattern_node *outer_choice(const pattern_node *node)
+{
+    while (node->first != NULL && node->first->next == NULL) {
+        const pattern_node *only = NULL;
+        const pattern_node *n = node->first->kind == PATTERN_SEQUENCE ? node->first->first : NULL;
+        for (; n != NULL; n = n->next) {
+            if (n->kind == PATTERN_EDGE)
+                continue;
+            if (only != NULL)
+                return node;
+            only = n;
+        }
+        if (only == NULL || only->kind != PATTERN_CHOICE)
+            return node;
+        node = only;
+    }
+    return node;
+}
+
+/* One clause per alternative; false when one of them needs nothing. */
+static bool split_choice(walker *w, const pattern_node *choice, literal_need *out)
+{
+    for (const pattern_node *n = choice->first; n != NULL; n = n->next) {
+        if (out->count == LITERAL_MAX_CLAUSES)
+            return false;
+        facts f = facts_of(w, n);
+        add_exact(w, &f.needed, &f.exact, 0);
+        if (f.needed.count == 0)
+            return false;
+        out->clauses[out->count++] = f.needed;
+    }
+    return true;
+}
+
+alf_status pattern_literals(const pattern_node *node, arena *memory, literal_need *out,
                             alf_error *err)
 {
     walker w = {.memory = memory};
+    *out = (literal_need){arena_alloc(memory, LITERAL_MAX_CLAUSES, sizeof *out->clauses), 0};
+    if (out->clauses == NULL)
+        return error_nomem(err, "preparing patterns");
     facts f = facts_of(&w, node);
-    *out = needed_of(&f);
+    add_exact(&w, &f.needed, &f.exact, 0);
+    bool split = f.exact.count == 0 && split_choice(&w, outer_choice(node), out);
+    if (!split) {
+        out->clauses[0] = f.needed;
+        out->count = f.needed.count > 0;
+    }
     return w.nomem ? error_nomem(err, "preparing patterns") : ALF_OK;
 }

@@ -13,7 +13,8 @@ enum { MAX_DEPTH = 40, MAX_EXPANSION = 4000, MAX_REPEAT = 65535 };
 typedef struct parser {
     const char *p, *end;
     arena *memory;
-    bool unknown; /* met something that is not understood */
+    bool multiline; /* "^" may match behind a line end */
+    bool unknown;   /* met something that is not understood */
     bool nomem;
     unsigned depth;
 } parser;
@@ -117,7 +118,9 @@ static pattern_node *parse_escape(parser *s)
     if (s->p == s->end)
         return give_up(s);
     char c = *s->p++;
-    if (strchr("bBAzZGK", c) != NULL && c != '\0')
+    if (c == 'A')
+        return make_node(s, PATTERN_START);
+    if (strchr("bBzZK", c) != NULL && c != '\0')
         return make_node(s, PATTERN_EDGE);
     if (c >= '1' && c <= '9')
         return parse_reference(s);
@@ -270,6 +273,8 @@ static pattern_node *parse_atom(parser *s)
         return parse_class(s);
     if (c == '\\')
         return parse_escape(s);
+    if (c == '^' && !s->multiline)
+        return make_node(s, PATTERN_START);
     if (c == '^' || c == '$')
         return make_node(s, PATTERN_EDGE);
     pattern_node *node = make_node(s, PATTERN_SET);
@@ -293,7 +298,7 @@ static uint32_t read_number(const char **p, const char *end, uint32_t otherwise)
 }
 
 /* At "{": {n}, {n,} or {n,m}. false: an ordinary brace. */
-static bool read_bounds(parser *s, uint32_t *low, uint32_t *high)
+static bool read_bounds(parser *s, uint32_t *low, uint32_t *high, bool *endless)
 {
     const char *p = s->p + 1;
     if (p == s->end || !isdigit((unsigned char)*p))
@@ -301,6 +306,7 @@ static bool read_bounds(parser *s, uint32_t *low, uint32_t *high)
     *low = *high = read_number(&p, s->end, 0);
     if (p < s->end && *p == ',') {
         p++;
+        *endless = p < s->end && *p == '}';
         *high = read_number(&p, s->end, *low + 2);
     }
     if (p == s->end || *p != '}')
@@ -319,14 +325,16 @@ static bool brace_is_plain(const parser *s)
 static pattern_node *parse_repeat(parser *s, pattern_node *atom)
 {
     uint32_t low, high;
+    bool endless = false;
     if (s->p == s->end)
         return atom;
     if (*s->p == '{') {
-        if (!read_bounds(s, &low, &high))
+        if (!read_bounds(s, &low, &high, &endless))
             return brace_is_plain(s) ? atom : give_up(s);
     } else if (strchr("*+?", *s->p) != NULL && *s->p != '\0') {
         low = *s->p == '+' ? 1 : 0;
         high = *s->p == '?' ? 1 : low + 3;
+        endless = *s->p != '?';
         s->p++;
     } else {
         return atom;
@@ -340,6 +348,7 @@ static pattern_node *parse_repeat(parser *s, pattern_node *atom)
         return NULL;
     node->low = low;
     node->high = high;
+    node->endless = endless;
     node->first = atom;
     node->expansion = (uint32_t)expansion;
     node->choices = atom->choices;
@@ -389,9 +398,29 @@ static pattern_node *parse_choice(parser *s)
     return node;
 }
 
+/* Whether flags such as (?m) or (?i-sm: may be among what is written. */
+static bool may_be_multiline(alf_span pattern)
+{
+    for (size_t i = 0; i + 2 < pattern.size; i++) {
+        if (pattern.data[i] != '(' || pattern.data[i + 1] != '?')
+            continue;
+        for (size_t k = i + 2; k < pattern.size; k++) {
+            char c = pattern.data[k];
+            if (c == 'm')
+                return true;
+            if (c != '-' && c != '^' && !isalpha((unsigned char)c))
+                break;
+        }
+    }
+    return false;
+}
+
 alf_status pattern_parse(alf_span pattern, arena *memory, const pattern_node **out, alf_error *err)
 {
-    parser s = {.p = pattern.data, .end = pattern.data + pattern.size, .memory = memory};
+    parser s = {.p = pattern.data,
+                .end = pattern.data + pattern.size,
+                .memory = memory,
+                .multiline = may_be_multiline(pattern)};
     *out = parse_choice(&s);
     if (s.nomem)
         return error_nomem(err, "checking a pattern");

@@ -9,7 +9,8 @@
 #include "base/error.h"
 
 typedef enum pattern_kind {
-    PATTERN_EDGE,     /* matches the empty string: ^ $ \\b look-around ... */
+    PATTERN_EDGE,     /* matches the empty string: $ \\b look-around ... */
+    PATTERN_START,    /* matches the empty string at the start of the text only */
     PATTERN_SET,      /* one byte */
     PATTERN_SEQUENCE, /* all children, one after the other */
     PATTERN_CHOICE,   /* one of the children */
@@ -20,6 +21,7 @@ typedef enum pattern_kind {
 typedef struct pattern_node {
     pattern_kind kind;
     uint32_t low, high; /* repeats; without a bound, high is a few more than low */
+    bool endless;       /* repeats: without a bound */
     uint32_t expansion; /* bytes after writing out all repeats */
     uint32_t choices;   /* alternatives below */
     uint64_t set[4];

@@ -1,173 +1,117 @@
 /*
- * Aho-Corasick with a full transition table over byte classes: one look-up per byte of the text.
- * A transition's top bit says that a literal ends in the state it leads to. Each state has its own
- * literals' patterns, and a link to the next shorter suffix that has some.
+ * Each literal is known by one gram of it: the four neighbouring bytes that are seen least in logs,
+ * or two where the literal is shorter. For each place of the (folded) text a bitmap says whether a
+ * gram may be there; the few places that remain are looked up in a table of grams, whose literals
+ * are compared in full. Unlike in an automaton, no place waits for the one before.
+ *
+ * A literal found moves the clauses that wait for it one group on. Places come in order, and groups
+ * of a clause do not overlap in a match, so the gram of the next group's literal is never met
+ * before that of the one before: nothing is missed.
  */
 #include "classify/pattern_prefilter.h"
 
 #include "base/mem.h"
+#include "base/span.h"
 
-#include <string.h>
-
-#define ENDS UINT32_C(0x80000000)
-
-enum { MAX_CELLS = 1 << 24 }; /* of the table: 64 MiB */
-
-typedef struct ending {
-    uint32_t pattern;
-    uint32_t next; /* index + 1; 0: none */
-} ending;
-
-struct prefilter {
-    size_t words;
-    uint64_t *always;
-    uint8_t class_of[256]; /* 0: in no literal */
-    uint32_t classes;
-    uint32_t states;
-    uint32_t *next;   /* state * classes + class -> state | ENDS */
-    uint32_t *own;    /* per state: index + 1 of its first ending */
-    uint32_t *suffix; /* per state: the longest proper suffix state with endings, 0: none */
-    uint32_t *fail;   /* while building */
-    ending *endings;
-    size_t ending_count;
+enum {
+    GRAM = 4,
+    PAIR = 2,
+    MAX_ENTRIES = 1 << 20,
+    MIN_BITS = 12,
+    MAX_BITS = 20,
+    BITS_PER_GRAM = 64,
+    BLOCK = 8,     /* places looked at before the hits among them */
+    WINDOW = 8192, /* bytes of the text that are folded at a time */
+    MARGIN = 32    /* on both sides: a literal, a gram, a block */
 };
 
-static void count_work(prefilter *p, const literal_set *sets, size_t count, size_t *bytes,
-                       size_t *literals)
-{
-    p->classes = 1;
-    *bytes = 0;
-    *literals = 0;
-    for (size_t i = 0; i < count; i++) {
-        for (size_t k = 0; k < sets[i].count; k++) {
-            alf_span text = sets[i].text[k];
-            *bytes += text.size;
-            for (size_t b = 0; b < text.size; b++) {
-                unsigned char c = (unsigned char)text.data[b];
-                if (p->class_of[c] == 0)
-                    p->class_of[c] = (uint8_t)p->classes++;
-            }
-        }
-        *literals += sets[i].count;
-    }
-    for (unsigned c = 'A'; c <= 'Z'; c++)
-        p->class_of[c] = p->class_of[c | 0x20];
-}
+/* One literal of one clause. */
+typedef struct entry {
+    uint32_t clause;
+    uint32_t group;
+} entry;
+
+typedef struct known_literal {
+    uint8_t text[LITERAL_MAX_BYTES];
+    uint8_t size;
+    uint8_t gram_at;  /* where in it its gram is */
+    uint32_t entries; /* its first one */
+    uint32_t count;   /* of its entries */
+} known_literal;
+
+typedef struct clause {
+    uint32_t pattern;
+    uint32_t groups;
+    uint32_t reach;   /* a match starts at most so many bytes before a literal of the first group */
+    uint32_t gram_at; /* where in those literals their grams are, at most */
+} clause;
+
+typedef struct slot {
+    uint32_t key;
+    uint32_t first; /* known literal */
+    uint32_t count; /* 0: free */
+} slot;
+
+/* Grams of one length. pairs: bits NULL when there are none. */
+typedef struct gram_table {
+    uint32_t key_mask;
+    unsigned shift;      /* of the hash, for the bitmap */
+    unsigned slot_shift; /* and for the slots */
+    uint64_t *bits;
+    slot *slots;
+    uint32_t slot_mask;
+} gram_table;
+
+/* A literal as it comes, while building. */
+typedef struct pending {
+    literal text;
+    entry entry;
+    uint32_t same; /* the one of equal text before it + 1 */
+} pending;
+
+struct prefilter {
+    size_t patterns, words;
+    uint64_t *always;
+    clause *clauses;
+    size_t clause_count, clause_capacity;
+    pending *pending;
+    size_t pending_count, pending_capacity;
+    known_literal *literals; /* by gram */
+    size_t literal_count;
+    entry *entries; /* by literal */
+    gram_table grams, pairs;
+};
+
+struct prefilter_scratch {
+    uint8_t folded[MARGIN + WINDOW + MARGIN];
+    uint8_t *progress; /* per clause: groups found */
+    size_t *start;     /* per clause: where a match may start, when its first group was found */
+};
 
 static void set_bit(uint64_t *bits, size_t i)
 {
     bits[i / 64] |= UINT64_C(1) << (i % 64);
 }
 
-static void add_literal(prefilter *p, alf_span text, size_t pattern)
-{
-    uint32_t state = 0;
-    for (size_t i = 0; i < text.size; i++) {
-        uint32_t *to = &p->next[state * p->classes + p->class_of[(unsigned char)text.data[i]]];
-        if (*to == 0)
-            *to = p->states++;
-        state = *to;
-    }
-    p->endings[p->ending_count] = (ending){(uint32_t)pattern, p->own[state]};
-    p->own[state] = (uint32_t)++p->ending_count;
-}
-
-/* Adds the literals of each pattern for which there is room. */
-static void add_all(prefilter *p, const literal_set *sets, size_t count, size_t max_states)
-{
-    for (size_t i = 0; i < count; i++) {
-        size_t bytes = 0;
-        for (size_t k = 0; k < sets[i].count; k++)
-            bytes += sets[i].text[k].size;
-        if (sets[i].count == 0 || p->states + bytes > max_states) {
-            set_bit(p->always, i);
-            continue;
-        }
-        for (size_t k = 0; k < sets[i].count; k++)
-            add_literal(p, sets[i].text[k], i);
-    }
-}
-
-/* Turns the trie into an automaton, breadth first. The trie's states are numbered depth first, so
- * queue holds the order. */
-static void link_states(prefilter *p, uint32_t *queue)
-{
-    uint32_t head = 0, tail = 0;
-    queue[tail++] = 0;
-    while (head < tail) {
-        uint32_t state = queue[head++];
-        for (uint32_t c = 0; c < p->classes; c++) {
-            uint32_t *to = &p->next[state * p->classes + c];
-            uint32_t around = state == 0 ? 0 : p->next[p->fail[state] * p->classes + c];
-            if (*to == 0) {
-                *to = around;
-                continue;
-            }
-            p->fail[*to] = around;
-            p->suffix[*to] = p->own[around] != 0 ? around : p->suffix[around];
-            queue[tail++] = *to;
-        }
-    }
-}
-
-static void mark_ends(prefilter *p)
-{
-    size_t n = (size_t)p->states * p->classes;
-    for (size_t i = 0; i < n; i++) {
-        uint32_t to = p->next[i];
-        if (p->own[to] != 0 || p->suffix[to] != 0)
-            p->next[i] = to | ENDS;
-    }
-}
-
-static alf_status allocate(prefilter *p, size_t count, size_t states, size_t literals,
-                           alf_error *err)
-{
-    p->words = count / 64 + 1;
-    p->always = mem_calloc(p->words, sizeof *p->always);
-    p->next = mem_calloc(states * p->classes, sizeof *p->next);
-    p->own = mem_calloc(states, sizeof *p->own);
-    p->suffix = mem_calloc(states, sizeof *p->suffix);
-    p->fail = mem_calloc(states, sizeof *p->fail);
-    p->endings = mem_calloc(literals + 1, sizeof *p->endings);
-    bool good = p->always != NULL && p->next != NULL && p->own != NULL && p->suffix != NULL &&
-                p->fail != NULL && p->endings != NULL;
-    return good ? ALF_OK : error_nomem(err, "the literals of patterns");
-}
-
-static alf_status build(prefilter *p, const literal_set *sets, size_t count, alf_error *err)
-{
-    size_t bytes, literals;
-    count_work(p, sets, count, &bytes, &literals);
-    size_t max_states = bytes + 1 < MAX_CELLS / p->classes ? bytes + 1 : MAX_CELLS / p->classes;
-    TRY(allocate(p, count, max_states, literals, err));
-    uint32_t *queue = mem_calloc(max_states, sizeof *queue);
-    if (queue == NULL)
-        return error_nomem(err, "the literals of patterns");
-    p->states = 1;
-    add_all(p, sets, count, max_states);
-    link_states(p, queue);
-    mark_ends(p);
-    mem_free(queue);
-    mem_free(p->fail);
-    p->fail = NULL;
-    uint32_t *smaller = mem_realloc(p->next, (size_t)p->states * p->classes, sizeof *p->next);
-    if (smaller != NULL)
-        p->next = smaller;
-    return ALF_OK;
-}
-
-alf_status prefilter_new(const literal_set *sets, size_t count, prefilter **out, alf_error *err)
+prefilter *prefilter_new(size_t patterns)
 {
     prefilter *p = mem_calloc(1, sizeof *p);
     if (p == NULL)
-        return error_nomem(err, "the literals of patterns");
-    alf_status status = build(p, sets, count, err);
-    if (status == ALF_OK)
-        *out = p;
-    else
+        return NULL;
+    p->patterns = patterns;
+    p->words = patterns / 64 + 1;
+    p->always = mem_calloc(p->words, sizeof *p->always);
+    if (p->always == NULL) {
         prefilter_free(p);
-    return status;
+        return NULL;
+    }
+    return p;
+}
+
+static void free_table(gram_table *t)
+{
+    mem_free(t->bits);
+    mem_free(t->slots);
 }
 
 void prefilter_free(prefilter *p)
@@ -175,17 +119,259 @@ void prefilter_free(prefilter *p)
     if (p == NULL)
         return;
     mem_free(p->always);
-    mem_free(p->next);
-    mem_free(p->own);
-    mem_free(p->suffix);
-    mem_free(p->fail);
-    mem_free(p->endings);
+    mem_free(p->clauses);
+    mem_free(p->pending);
+    mem_free(p->literals);
+    mem_free(p->entries);
+    free_table(&p->grams);
+    free_table(&p->pairs);
     mem_free(p);
 }
 
-size_t prefilter_words(const prefilter *p)
+/* ---- adding ---- */
+
+/* Room for count more elements of size bytes. */
+static void *grow(void *array, size_t used, size_t count, size_t size, size_t *capacity)
 {
-    return p->words;
+    if (used + count <= *capacity)
+        return array;
+    size_t wanted = (used + count) * 2 + 256;
+    void *larger = mem_realloc(array, wanted, size);
+    if (larger != NULL)
+        *capacity = wanted;
+    return larger;
+}
+
+static void add_clause(prefilter *p, size_t pattern, const literal_clause *from)
+{
+    uint32_t index = (uint32_t)p->clause_count++;
+    p->clauses[index] =
+        (clause){(uint32_t)pattern, (uint32_t)from->count, from->groups[0].reach, 0};
+    for (uint32_t g = 0; g < from->count; g++)
+        for (size_t i = 0; i < from->groups[g].count; i++)
+            p->pending[p->pending_count++] =
+                (pending){.text = from->groups[g].literals[i], .entry = {index, g}};
+}
+
+alf_status prefilter_add(prefilter *p, size_t pattern, const literal_need *need, bool *filtered,
+                         alf_error *err)
+{
+    size_t literals = 0;
+    for (size_t i = 0; i < need->count; i++)
+        for (size_t g = 0; g < need->clauses[i].count; g++)
+            literals += need->clauses[i].groups[g].count;
+    *filtered = need->count > 0 && p->pending_count + literals <= MAX_ENTRIES;
+    if (!*filtered) {
+        set_bit(p->always, pattern);
+        return ALF_OK;
+    }
+    clause *clauses =
+        grow(p->clauses, p->clause_count, need->count, sizeof *clauses, &p->clause_capacity);
+    if (clauses != NULL)
+        p->clauses = clauses;
+    pending *all = grow(p->pending, p->pending_count, literals, sizeof *all, &p->pending_capacity);
+    if (all != NULL)
+        p->pending = all;
+    if (clauses == NULL || all == NULL)
+        return error_nomem(err, "the literals of patterns");
+    for (size_t i = 0; i < need->count; i++)
+        add_clause(p, pattern, &need->clauses[i]);
+    return ALF_OK;
+}
+
+/* ---- finishing ---- */
+
+static uint32_t read32(const uint8_t *at)
+{
+    uint32_t value;
+    memcpy(&value, at, sizeof value);
+    return value;
+}
+
+static uint64_t read64(const uint8_t *at)
+{
+    uint64_t value;
+    memcpy(&value, at, sizeof value);
+    return value;
+}
+
+/* The key of the gram at a place; bytes in the machine's order, and a pair is the first two. */
+static uint32_t pair_mask(void)
+{
+    static const uint8_t first_two[4] = {0xff, 0xff, 0, 0};
+    return read32(first_two);
+}
+
+static uint32_t hash_key(uint32_t key)
+{
+    return key * UINT32_C(0x9E3779B1);
+}
+
+/* The smallest number of bits that count up to n, at least `least`. */
+static unsigned bits_for(size_t n, unsigned least)
+{
+    while ((size_t)1 << least < n)
+        least++;
+    return least;
+}
+
+/* The place of the gram in the literal. */
+static uint8_t choose_gram(const literal *text)
+{
+    size_t size = text->size >= GRAM ? GRAM : PAIR, best = 0;
+    float least = 2;
+    for (size_t at = 0; at + size <= text->size; at++) {
+        float one = 1;
+        for (size_t i = 0; i < size; i++)
+            one *= literal_frequency(text->text[at + i]);
+        if (one < least) {
+            least = one;
+            best = at;
+        }
+    }
+    return (uint8_t)best;
+}
+
+/* Chains literals of equal text; chain heads (the last of each) go to heads. */
+static alf_status chain_equal(prefilter *p, uint32_t *heads, size_t *head_count, alf_error *err)
+{
+    size_t size = (size_t)1 << bits_for(p->pending_count * 2, 4);
+    uint32_t *table = mem_calloc(size, sizeof *table);
+    if (table == NULL)
+        return error_nomem(err, "the literals of patterns");
+    *head_count = 0;
+    for (size_t i = 0; i < p->pending_count; i++) {
+        pending *one = &p->pending[i];
+        uint64_t low = read64(one->text.text), high = read64(one->text.text + 8);
+        uint64_t hash = (low ^ high * UINT64_C(0x9E3779B97F4A7C15)) * UINT64_C(0xD6E8FEB86659FD93);
+        size_t at = (size_t)(hash >> 32) & (size - 1);
+        while (table[at] != 0 &&
+               memcmp(&p->pending[heads[table[at] - 1]].text, &one->text, sizeof one->text) != 0)
+            at = (at + 1) & (size - 1);
+        if (table[at] == 0) {
+            heads[*head_count] = (uint32_t)i;
+            table[at] = (uint32_t)++ * head_count;
+        } else {
+            one->same = heads[table[at] - 1] + 1;
+            heads[table[at] - 1] = (uint32_t)i;
+        }
+    }
+    mem_free(table);
+    return ALF_OK;
+}
+
+static slot *find_slot(const gram_table *t, uint32_t key)
+{
+    uint32_t at = hash_key(key) >> t->slot_shift;
+    while (t->slots[at].count > 0 && t->slots[at].key != key)
+        at = (at + 1) & t->slot_mask;
+    return &t->slots[at];
+}
+
+static bool make_table(gram_table *t, size_t grams, uint32_t key_mask)
+{
+    unsigned bits = bits_for(grams * BITS_PER_GRAM, MIN_BITS);
+    bits = bits < MAX_BITS ? bits : MAX_BITS;
+    unsigned slot_bits = bits_for(grams * 2, 4);
+    size_t slots = (size_t)1 << slot_bits;
+    *t = (gram_table){.key_mask = key_mask,
+                      .shift = 32 - bits,
+                      .slot_shift = 32 - slot_bits,
+                      .bits = mem_calloc((size_t)1 << (bits - 6), sizeof *t->bits),
+                      .slots = mem_calloc(slots, sizeof *t->slots),
+                      .slot_mask = (uint32_t)(slots - 1)};
+    return t->bits != NULL && t->slots != NULL;
+}
+
+static gram_table *table_of(prefilter *p, const literal *text)
+{
+    return text->size >= GRAM ? &p->grams : &p->pairs;
+}
+
+static uint32_t key_of(const gram_table *t, const uint8_t *at)
+{
+    return read32(at) & t->key_mask;
+}
+
+/* Makes the tables and counts the literals of each gram. */
+static alf_status count_grams(prefilter *p, const uint32_t *heads, size_t count, alf_error *err)
+{
+    size_t pairs = 0;
+    for (size_t i = 0; i < count; i++)
+        pairs += p->pending[heads[i]].text.size < GRAM;
+    bool good = make_table(&p->grams, count - pairs, UINT32_MAX) &&
+                (pairs == 0 || make_table(&p->pairs, pairs, pair_mask()));
+    if (!good)
+        return error_nomem(err, "the literals of patterns");
+    for (size_t i = 0; i < count; i++) {
+        const literal *text = &p->pending[heads[i]].text;
+        gram_table *t = table_of(p, text);
+        uint32_t key = key_of(t, text->text + choose_gram(text));
+        slot *s = find_slot(t, key);
+        s->key = key;
+        s->count++;
+        set_bit(t->bits, hash_key(key) >> t->shift);
+    }
+    return ALF_OK;
+}
+
+/* Gives each gram its part of the literals; returns where the next one's begins. */
+static uint32_t share_out(gram_table *t, uint32_t first)
+{
+    for (size_t i = 0; t->slots != NULL && i <= t->slot_mask; i++) {
+        t->slots[i].first = first;
+        first += t->slots[i].count;
+    }
+    return first;
+}
+
+/* Puts a literal at the first free place of its gram, its entries behind those so far. */
+static void place_literal(prefilter *p, uint32_t head, uint32_t *entry_count)
+{
+    const literal *text = &p->pending[head].text;
+    gram_table *t = table_of(p, text);
+    uint8_t gram_at = choose_gram(text);
+    known_literal *out = &p->literals[find_slot(t, key_of(t, text->text + gram_at))->first];
+    while (out->size > 0)
+        out++;
+    memcpy(out->text, text->text, sizeof out->text);
+    out->size = text->size;
+    out->gram_at = gram_at;
+    out->entries = *entry_count;
+    for (uint32_t i = head + 1; i != 0; i = p->pending[i - 1].same) {
+        entry e = p->pending[i - 1].entry;
+        p->entries[(*entry_count)++] = e;
+        if (e.group == 0 && p->clauses[e.clause].gram_at < gram_at)
+            p->clauses[e.clause].gram_at = gram_at;
+    }
+    out->count = *entry_count - out->entries;
+}
+
+alf_status prefilter_finish(prefilter *p, alf_error *err)
+{
+    size_t n = p->pending_count > 0 ? p->pending_count : 1, count;
+    uint32_t *heads = mem_calloc(n, sizeof *heads);
+    if (heads == NULL)
+        return error_nomem(err, "the literals of patterns");
+    alf_status status = chain_equal(p, heads, &count, err);
+    if (status == ALF_OK)
+        status = count_grams(p, heads, count, err);
+    if (status == ALF_OK) {
+        p->literals = mem_calloc(count + 1, sizeof *p->literals);
+        p->entries = mem_calloc(n, sizeof *p->entries);
+        if (p->literals == NULL || p->entries == NULL)
+            status = error_nomem(err, "the literals of patterns");
+    }
+    if (status == ALF_OK) {
+        uint32_t entry_count = 0;
+        (void)share_out(&p->pairs, share_out(&p->grams, 0));
+        for (size_t i = 0; i < count; i++)
+            place_literal(p, heads[i], &entry_count);
+        mem_free(p->pending);
+        p->pending = NULL;
+    }
+    mem_free(heads);
+    return status;
 }
 
 void prefilter_distrust(prefilter *p, size_t pattern)
@@ -193,21 +379,154 @@ void prefilter_distrust(prefilter *p, size_t pattern)
     set_bit(p->always, pattern);
 }
 
-static void take_endings(const prefilter *p, uint32_t state, uint64_t *candidates)
+size_t prefilter_words(const prefilter *p)
 {
-    for (; state != 0; state = p->suffix[state])
-        for (uint32_t e = p->own[state]; e != 0; e = p->endings[e - 1].next)
-            set_bit(candidates, p->endings[e - 1].pattern);
+    return p->words;
 }
 
-void prefilter_search(const prefilter *p, alf_span text, uint64_t *candidates)
+/* ---- searching ---- */
+
+prefilter_scratch *prefilter_scratch_new(const prefilter *p)
 {
-    memcpy(candidates, p->always, p->words * sizeof *candidates);
-    uint32_t state = 0;
-    for (size_t i = 0; i < text.size; i++) {
-        uint32_t to = p->next[state * p->classes + p->class_of[(unsigned char)text.data[i]]];
-        state = to & ~ENDS;
-        if ((to & ENDS) != 0)
-            take_endings(p, state, candidates);
+    prefilter_scratch *s = mem_calloc(1, sizeof *s);
+    if (s == NULL)
+        return NULL;
+    s->progress = mem_calloc(p->clause_count + 1, sizeof *s->progress);
+    s->start = mem_calloc(p->clause_count + 1, sizeof *s->start);
+    if (s->progress == NULL || s->start == NULL) {
+        prefilter_scratch_free(s);
+        return NULL;
     }
+    return s;
+}
+
+void prefilter_scratch_free(prefilter_scratch *s)
+{
+    if (s == NULL)
+        return;
+    mem_free(s->progress);
+    mem_free(s->start);
+    mem_free(s);
+}
+
+/* Folds text [begin, end) and what is around it; byte begin gets to folded[MARGIN]. */
+static void fold_window(prefilter_scratch *s, alf_span text, size_t begin, size_t end)
+{
+    size_t before = begin < MARGIN ? begin : MARGIN;
+    size_t after = text.size - end < MARGIN ? text.size - end : MARGIN;
+    const uint8_t *in = (const uint8_t *)text.data + begin - before;
+    uint8_t *out = s->folded + MARGIN - before;
+    size_t size = before + (end - begin) + after;
+    memset(s->folded, LITERAL_NOWHERE, MARGIN);
+    for (size_t i = 0; i < size; i++)
+        out[i] = pattern_fold(in[i]);
+    memset(out + size, LITERAL_NOWHERE, MARGIN - after);
+    if (begin == 0)
+        s->folded[MARGIN - 1] = LITERAL_START;
+}
+
+static bool is_there(const known_literal *text, const uint8_t *at)
+{
+    uint64_t low = read64(at) ^ read64(text->text);
+    uint64_t high = read64(at + 8) ^ read64(text->text + 8);
+    static const uint8_t ones[32] = {0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff,
+                                     0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff,
+                                     0,    0,    0,    0,    0,    0,    0,    0,
+                                     0,    0,    0,    0,    0,    0,    0,    0};
+    const uint8_t *mask = ones + LITERAL_MAX_BYTES - text->size;
+    return ((low & read64(mask)) | (high & read64(mask + 8))) == 0;
+}
+
+/* A clause has got all its groups. */
+static void add_candidate(const prefilter_answer *out, uint32_t pattern, size_t start)
+{
+    uint64_t bit = UINT64_C(1) << (pattern % 64);
+    if ((out->candidates[pattern / 64] & bit) == 0) {
+        out->candidates[pattern / 64] |= bit;
+        out->from[pattern] = start;
+    } else if (start < out->from[pattern]) {
+        out->from[pattern] = start;
+    }
+}
+
+/* A literal whose gram is at place (0: the start of the text, 1: its first byte) has been found. */
+static void take_literal(const prefilter *p, prefilter_scratch *s, const known_literal *found,
+                         size_t place, const prefilter_answer *out)
+{
+    for (uint32_t i = 0; i < found->count; i++) {
+        const entry *e = &p->entries[found->entries + i];
+        if (s->progress[e->clause] != e->group)
+            continue;
+        const clause *c = &p->clauses[e->clause];
+        if (e->group == 0) {
+            size_t back = (size_t)c->reach + c->gram_at + 1;
+            s->start[e->clause] = c->reach != LITERAL_FAR && place > back ? place - back : 0;
+        }
+        if (++s->progress[e->clause] == c->groups)
+            add_candidate(out, c->pattern, s->start[e->clause]);
+    }
+}
+
+static void look_up(const prefilter *p, prefilter_scratch *s, const gram_table *t,
+                    const uint8_t *at, size_t place, const prefilter_answer *out)
+{
+    const slot *found = find_slot(t, key_of(t, at));
+    const known_literal *text = p->literals + found->first;
+    for (uint32_t i = 0; i < found->count; i++, text++)
+        if (is_there(text, at - text->gram_at))
+            take_literal(p, s, text, place, out);
+}
+
+static inline unsigned may_be(const gram_table *t, const uint8_t *at)
+{
+    uint32_t hash = hash_key(key_of(t, at)) >> t->shift;
+    return (unsigned)(t->bits[hash / 64] >> (hash % 64) & 1);
+}
+
+/* Looks at the BLOCK places from `at` on; those behind the end of the text hold no literal. */
+static inline void search_block(const prefilter *p, prefilter_scratch *s, const uint8_t *at,
+                                size_t place, bool pairs, const prefilter_answer *out)
+{
+    unsigned hits = 0;
+    for (unsigned i = 0; i < BLOCK; i++)
+        hits |= may_be(&p->grams, at + i) << i;
+    for (unsigned i = 0; pairs && i < BLOCK; i++)
+        hits |= may_be(&p->pairs, at + i) << i;
+    for (; hits != 0; hits &= hits - 1) {
+        unsigned i = (unsigned)__builtin_ctz(hits);
+        look_up(p, s, &p->grams, at + i, place + i, out);
+        if (pairs)
+            look_up(p, s, &p->pairs, at + i, place + i, out);
+    }
+}
+
+/* Places [place, end); at: the first one, folded. */
+static void search_places(const prefilter *p, prefilter_scratch *s, const uint8_t *at, size_t place,
+                          size_t end, const prefilter_answer *out)
+{
+    if (p->pairs.bits == NULL)
+        for (; place < end; place += BLOCK, at += BLOCK)
+            search_block(p, s, at, place, false, out);
+    else
+        for (; place < end; place += BLOCK, at += BLOCK)
+            search_block(p, s, at, place, true, out);
+}
+
+void prefilter_search(const prefilter *p, prefilter_scratch *s, alf_span text,
+                      const prefilter_answer *out)
+{
+    memcpy(out->candidates, p->always, p->words * sizeof *out->candidates);
+    if (p->clause_count == 0)
+        return;
+    memset(s->progress, 0, p->clause_count);
+    if (text.size == 0)
+        text = SPAN_LITERAL("");
+    size_t begin = 0;
+    do {
+        size_t end = text.size - begin < WINDOW ? text.size : begin + WINDOW;
+        bool first = begin == 0;
+        fold_window(s, text, begin, end);
+        search_places(p, s, s->folded + MARGIN - first, begin + !first, end + 1, out);
+        begin = end;
+    } while (begin < text.size);
 }

@@ -1,7 +1,9 @@
 /*
- * Which patterns can match a text at all: those of which a required literal occurs in it. One pass
- * over the text finds the literals of all patterns (Aho-Corasick, ASCII letters of any case).
- * Private to the patterns module.
+ * Which patterns can match a text at all: those of which a clause's groups occur in it, in order.
+ * One pass over the text finds the literals of all patterns. Private to the patterns module.
+ *
+ * Build: prefilter_new, prefilter_add for pattern 0, 1, 2 ..., prefilter_finish. From then on it is
+ * immutable but for prefilter_distrust, and shared; each thread has its own scratch.
  */
 #ifndef ALF_CLASSIFY_PATTERN_PREFILTER_H
 #define ALF_CLASSIFY_PATTERN_PREFILTER_H
@@ -9,19 +11,31 @@
 #include "classify/pattern_literal.h"
 
 typedef struct prefilter prefilter;
+typedef struct prefilter_scratch prefilter_scratch;
 
-/* sets: per pattern; a pattern without literals is always a candidate, and so is one for which the
- * table would get too large. */
-alf_status prefilter_new(const literal_set *sets, size_t count, prefilter **out, alf_error *err);
+prefilter *prefilter_new(size_t patterns); /* NULL: out of memory */
 void prefilter_free(prefilter *p);
 
-/* Bits of 64 patterns each. */
-size_t prefilter_words(const prefilter *p);
+/* What pattern needs; false in *filtered when it is always a candidate: it needs nothing, or there
+ * would be too many literals. */
+alf_status prefilter_add(prefilter *p, size_t pattern, const literal_need *need, bool *filtered,
+                         alf_error *err);
+alf_status prefilter_finish(prefilter *p, alf_error *err);
 
 /* From now on the pattern is always a candidate. Only before the filter is shared. */
 void prefilter_distrust(prefilter *p, size_t pattern);
 
-/* Sets the bit of every candidate, clears the others. */
-void prefilter_search(const prefilter *p, alf_span text, uint64_t *candidates);
+prefilter_scratch *prefilter_scratch_new(const prefilter *p); /* NULL: out of memory */
+void prefilter_scratch_free(prefilter_scratch *s);
+
+/* The answer about one text: a bit for each pattern, and where a search for it may begin. */
+typedef struct prefilter_answer {
+    uint64_t *candidates; /* prefilter_words() words */
+    size_t *from;         /* per pattern; set for candidates only */
+} prefilter_answer;
+
+size_t prefilter_words(const prefilter *p);
+void prefilter_search(const prefilter *p, prefilter_scratch *s, alf_span text,
+                      const prefilter_answer *out);
 
 #endif

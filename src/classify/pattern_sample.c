@@ -61,6 +61,7 @@ static void walk(writer *w, const pattern_node *node)
     uint32_t times;
     switch (node->kind) {
     case PATTERN_EDGE:
+    case PATTERN_START:
     case PATTERN_OPAQUE:
         return;
     case PATTERN_SET:

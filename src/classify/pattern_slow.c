@@ -4,12 +4,18 @@
  *  - a long text is searched some starting points at a time, and between two portions the CPU time
  *    of this thread is compared with a budget that grows with the text.
  * A pattern that runs into either is reported, never taken for "not found".
+ *
+ * Most patterns never see a text that may match, and compiling to machine code takes three times as
+ * long as checking the syntax. So that is done at the first search, by one thread under a lock; the
+ * others wait for it. What is published is complete and never changes again.
  */
 #include "classify/pattern_slow.h"
 
 #include "base/mem.h"
 #include "base/span.h"
 
+#include <pthread.h>
+#include <stdatomic.h>
 #include <time.h>
 
 #define PCRE2_CODE_UNIT_WIDTH 8
@@ -28,11 +34,22 @@ enum {
     PORTION_GROWTH = 64       /* how much larger a portion gets while all goes fast */
 };
 
-struct slow_pattern {
+/* What searches need. */
+typedef struct compiled {
     pcre2_code *code;
-    bool utf;
     bool anchored; /* only one starting point */
+    bool direct;   /* machine code that may be entered without PCRE2's checks */
+} compiled;
+
+struct slow_pattern {
+    compiled compiled; /* code NULL: not yet. Constant once ready */
+    atomic_bool ready; /* set under the lock, after all else */
+    bool caseless, utf;
+    size_t size;
+    char text[];
 };
+
+static pthread_mutex_t compiling = PTHREAD_MUTEX_INITIALIZER;
 
 struct slow_scratch {
     pcre2_general_context *general;
@@ -79,28 +96,23 @@ static bool needs_utf(alf_span pattern)
     return span_starts(pattern, SPAN_LITERAL("(*UTF"));
 }
 
-static alf_status compile_with(const pattern_spec *spec, pcre2_compile_context *context,
-                               slow_pattern *p, alf_error *err)
+static alf_status compile_with(const slow_pattern *p, pcre2_compile_context *context,
+                               pcre2_code **out, alf_error *err)
 {
     uint32_t options = PCRE2_DOTALL | PCRE2_NEVER_BACKSLASH_C | PCRE2_USE_OFFSET_LIMIT;
-    options |= spec->caseless ? PCRE2_CASELESS : 0;
+    options |= p->caseless ? PCRE2_CASELESS : 0;
     options |= p->utf ? PCRE2_UTF | PCRE2_MATCH_INVALID_UTF : PCRE2_NEVER_UTF;
     int number;
     PCRE2_SIZE offset;
-    p->code = pcre2_compile((PCRE2_SPTR)spec->text.data, spec->text.size, options, &number, &offset,
-                            context);
-    if (p->code == NULL && (number == PCRE2_ERROR_HEAP_FAILED || number == PCRE2_ERROR_NOMEMORY))
+    *out = pcre2_compile((PCRE2_SPTR)p->text, p->size, options, &number, &offset, context);
+    if (*out != NULL)
+        return ALF_OK;
+    if (number == PCRE2_ERROR_HEAP_FAILED || number == PCRE2_ERROR_NOMEMORY)
         return error_nomem(err, "a pattern");
-    if (p->code == NULL) {
-        PCRE2_UCHAR reason[128] = "";
-        pcre2_get_error_message(number, reason, sizeof reason);
-        return error_set(err, ALF_E_CONFIG, "the pattern is wrong at its byte %zu: %s",
-                         (size_t)offset, (const char *)reason);
-    }
-    uint32_t all = 0;
-    (void)pcre2_pattern_info(p->code, PCRE2_INFO_ALLOPTIONS, &all);
-    p->anchored = (all & PCRE2_ANCHORED) != 0;
-    return ALF_OK;
+    PCRE2_UCHAR reason[128] = "";
+    pcre2_get_error_message(number, reason, sizeof reason);
+    return error_set(err, ALF_E_CONFIG, "the pattern is wrong at its byte %zu: %s", (size_t)offset,
+                     (const char *)reason);
 }
 
 static alf_status check_text(alf_span text, alf_error *err)
@@ -115,42 +127,77 @@ static alf_status check_text(alf_span text, alf_error *err)
     return ALF_OK;
 }
 
-alf_status slow_compile(const pattern_spec *spec, slow_pattern **out, alf_error *err)
+alf_status slow_new(const pattern_spec *spec, slow_pattern **out, alf_error *err)
 {
     TRY(check_text(spec->text, err));
-    pcre2_general_context *general = pcre2_general_context_create(pcre2_get, pcre2_put, NULL);
-    pcre2_compile_context *context = NULL;
-    slow_pattern *p = mem_calloc(1, sizeof *p);
-    alf_status status;
-    if (general != NULL)
-        context = pcre2_compile_context_create(general);
-    if (p == NULL || context == NULL) {
-        status = error_nomem(err, "a pattern");
-    } else {
-        p->utf = needs_utf(spec->text);
-        (void)pcre2_set_parens_nest_limit(context, MAX_NESTING);
-        status = compile_with(spec, context, p, err);
-    }
-    pcre2_compile_context_free(context);
-    pcre2_general_context_free(general);
-    if (status == ALF_OK)
-        *out = p;
-    else
-        mem_free(p);
-    return status;
+    slow_pattern *p = mem_calloc(1, sizeof *p + spec->text.size + 1);
+    if (p == NULL)
+        return error_nomem(err, "a pattern");
+    p->caseless = spec->caseless;
+    p->utf = needs_utf(spec->text);
+    p->size = spec->text.size;
+    memcpy(p->text, spec->text.data, p->size);
+    atomic_init(&p->ready, false);
+    *out = p;
+    return ALF_OK;
 }
 
 void slow_free(slow_pattern *p)
 {
     if (p == NULL)
         return;
-    pcre2_code_free(p->code);
+    pcre2_code_free(p->compiled.code);
     mem_free(p);
 }
 
-void slow_use_jit(slow_pattern *p)
+alf_status slow_check(slow_pattern *p, alf_error *err)
 {
-    (void)pcre2_jit_compile(p->code, PCRE2_JIT_COMPLETE);
+    pcre2_general_context *general = pcre2_general_context_create(pcre2_get, pcre2_put, NULL);
+    pcre2_compile_context *context = general != NULL ? pcre2_compile_context_create(general) : NULL;
+    alf_status status;
+    if (context == NULL) {
+        status = error_nomem(err, "a pattern");
+    } else {
+        (void)pcre2_set_parens_nest_limit(context, MAX_NESTING);
+        status = compile_with(p, context, &p->compiled.code, err);
+    }
+    pcre2_compile_context_free(context);
+    pcre2_general_context_free(general);
+    return status;
+}
+
+/* Under the lock: compiles what is not, and publishes it. */
+static alf_status make_ready(slow_pattern *p, alf_error *err)
+{
+    if (p->compiled.code == NULL)
+        TRY(slow_check(p, err));
+    compiled *c = &p->compiled;
+    uint32_t options = 0;
+    size_t machine_code = 0;
+    (void)pcre2_jit_compile(c->code, PCRE2_JIT_COMPLETE); /* without it the interpreter runs */
+    (void)pcre2_pattern_info(c->code, PCRE2_INFO_ALLOPTIONS, &options);
+    (void)pcre2_pattern_info(c->code, PCRE2_INFO_JITSIZE, &machine_code);
+    c->anchored = (options & PCRE2_ANCHORED) != 0;
+    c->direct = machine_code > 0 && !p->utf;
+    atomic_store_explicit(&p->ready, true, memory_order_release);
+    return ALF_OK;
+}
+
+static alf_status get_ready(slow_pattern *p, alf_error *err)
+{
+    if (atomic_load_explicit(&p->ready, memory_order_acquire))
+        return ALF_OK;
+    alf_status status = ALF_OK;
+    (void)pthread_mutex_lock(&compiling);
+    if (!atomic_load_explicit(&p->ready, memory_order_relaxed))
+        status = make_ready(p, err);
+    (void)pthread_mutex_unlock(&compiling);
+    return status;
+}
+
+alf_span slow_text(const slow_pattern *p)
+{
+    return span_of(p->text, p->size);
 }
 
 bool slow_is_utf(const slow_pattern *p)
@@ -199,12 +246,25 @@ static uint64_t cpu_now(void)
     return (uint64_t)t.tv_sec * 1000000000u + (uint64_t)t.tv_nsec;
 }
 
+/* A search under way. */
+typedef struct search {
+    compiled compiled;
+    bool utf;
+    slow_scratch *s;
+    alf_span text;
+} search;
+
 /* One call of PCRE2; last: the last starting point tried. */
-static alf_status search_portion(const slow_pattern *p, slow_scratch *s, alf_span text,
-                                 size_t first, size_t last, bool *found, alf_error *err)
+static alf_status search_portion(const search *q, size_t first, size_t last, bool *found,
+                                 alf_error *err)
 {
-    (void)pcre2_set_offset_limit(s->context, last);
-    int rc = pcre2_match(p->code, (PCRE2_SPTR)text.data, text.size, first, 0, s->data, s->context);
+    PCRE2_SPTR text = (PCRE2_SPTR)q->text.data;
+    pcre2_match_context *context = q->s->context;
+    (void)pcre2_set_offset_limit(context, last);
+    int rc =
+        q->compiled.direct
+            ? pcre2_jit_match(q->compiled.code, text, q->text.size, first, 0, q->s->data, context)
+            : pcre2_match(q->compiled.code, text, q->text.size, first, 0, q->s->data, context);
     *found = rc >= 0;
     if (rc >= 0 || rc == PCRE2_ERROR_NOMATCH)
         return ALF_OK;
@@ -214,35 +274,34 @@ static alf_status search_portion(const slow_pattern *p, slow_scratch *s, alf_spa
     pcre2_get_error_message(rc, reason, sizeof reason);
     return error_set(err, ALF_E_LIMIT,
                      "a pattern took too much work on a text of %zu bytes (%s); simplify it",
-                     text.size, (const char *)reason);
+                     q->text.size, (const char *)reason);
 }
 
 /* In UTF mode a search starts at the start of a character: trying some bytes twice does no harm. */
-static size_t character_start(const slow_pattern *p, alf_span text, size_t at)
+static size_t character_start(const search *q, size_t at)
 {
-    for (int i = 0; p->utf && i < 3 && at < text.size && (text.data[at] & 0xC0) == 0x80; i++)
+    for (int i = 0; q->utf && i < 3 && at < q->text.size && (q->text.data[at] & 0xC0) == 0x80; i++)
         at--;
     return at;
 }
 
 /* Portion by portion, under a budget of 20 ms and 64 ns a byte. */
-static alf_status search_long(const slow_pattern *p, slow_scratch *s, alf_span text, bool *found,
-                              alf_error *err)
+static alf_status search_long(const search *q, size_t first, bool *found, alf_error *err)
 {
-    size_t smallest = PORTION_BYTES / text.size + 4;
+    size_t smallest = PORTION_BYTES / q->text.size + 4;
     size_t step = smallest;
     uint64_t start = cpu_now(), before = start;
-    uint64_t budget = 20000000u + 64u * (uint64_t)text.size;
-    for (size_t first = 0; first <= text.size;) {
-        TRY(search_portion(p, s, text, first, first + step - 1, found, err));
+    uint64_t budget = 20000000u + 64u * (uint64_t)q->text.size;
+    while (first <= q->text.size) {
+        TRY(search_portion(q, first, first + step - 1, found, err));
         if (*found)
             return ALF_OK;
         uint64_t now = cpu_now();
         if (now - start > budget)
             return error_set(err, ALF_E_LIMIT,
                              "a pattern took too long on a text of %zu bytes; simplify it",
-                             text.size);
-        first = character_start(p, text, first + step);
+                             q->text.size);
+        first = character_start(q, first + step);
         if (now - before < 500000 && step < smallest * PORTION_GROWTH)
             step *= 2;
         else if (now - before > 2000000 && step > smallest)
@@ -252,15 +311,30 @@ static alf_status search_long(const slow_pattern *p, slow_scratch *s, alf_span t
     return ALF_OK;
 }
 
-alf_status slow_search(const slow_pattern *p, slow_scratch *s, alf_span text, bool *found,
+static alf_status run_search(search *q, size_t from, bool *found, alf_error *err)
+{
+    size_t size = q->text.size;
+    if (size == 0)
+        q->text = SPAN_LITERAL("");
+    uint32_t steps = STEP_LIMIT + STEPS_PER_BYTE * (uint32_t)(size < MOST ? size : MOST);
+    (void)pcre2_set_match_limit(q->s->context, steps);
+    (void)pcre2_set_depth_limit(q->s->context, steps);
+    if (size <= SMALL_TEXT || q->compiled.anchored)
+        return search_portion(q, from, PCRE2_UNSET, found, err);
+    return search_long(q, from, found, err);
+}
+
+alf_status slow_search(slow_pattern *p, slow_scratch *s, alf_span text, size_t from, bool *found,
                        alf_error *err)
 {
-    if (text.size == 0)
-        text = SPAN_LITERAL("");
-    uint32_t steps = STEP_LIMIT + STEPS_PER_BYTE * (uint32_t)(text.size < MOST ? text.size : MOST);
-    (void)pcre2_set_match_limit(s->context, steps);
-    (void)pcre2_set_depth_limit(s->context, steps);
-    if (text.size <= SMALL_TEXT || p->anchored)
-        return search_portion(p, s, text, 0, PCRE2_UNSET, found, err);
-    return search_long(p, s, text, found, err);
+    TRY(get_ready(p, err));
+    search q = {p->compiled, p->utf, s, text};
+    return run_search(&q, from, found, err);
+}
+
+alf_status slow_try(slow_pattern *p, slow_scratch *s, alf_span text, size_t from, bool *found,
+                    alf_error *err)
+{
+    search q = {{.code = p->compiled.code}, p->utf, s, text};
+    return run_search(&q, from, found, err);
 }

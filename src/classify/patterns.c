@@ -1,7 +1,7 @@
 /*
- * Pattern sets. Building: (1) PCRE2 compiles every pattern; (2) the literals that each needs make
- * the filter; (3) the filter is tried on samples made from each pattern: one that PCRE2 finds where
- * the filter does not see it is taken out of the filter.
+ * Pattern sets. Building: (1) PCRE2 compiles every pattern that is not vetted; (2) the literals
+ * that each needs make the filter; (3) the filter is tried on samples made from each pattern that
+ * is not vetted: one that PCRE2 finds where the filter does not see it is taken out of the filter.
  */
 #include "classify/patterns.h"
 
@@ -11,10 +11,7 @@
 #include "classify/pattern_sample.h"
 #include "classify/pattern_slow.h"
 
-enum {
-    TREE_MEMORY = 64 << 20, /* of one pattern */
-    LITERAL_MEMORY = 256 << 20
-};
+enum { TREE_MEMORY = 64 << 20 /* of one pattern */ };
 
 struct pattern_set {
     size_t count;
@@ -25,30 +22,30 @@ struct pattern_set {
 
 struct pattern_scratch {
     slow_scratch *slow;
-    uint64_t *candidates;
+    prefilter_scratch *filter;
+    prefilter_answer answer;
     size_t words;
+    alf_span text; /* of the last scan */
 };
 
 /* What building needs besides the set. */
 typedef struct build {
     const pattern_spec *specs;
     pattern_set *set;
-    literal_set *literals; /* per pattern */
-    slow_scratch *scratch;
-    arena tree;   /* of the pattern at hand */
-    arena memory; /* literals */
+    arena tree; /* of the pattern at hand */
     alf_error *err;
 } build;
 
-static alf_status compile_slow(build *b, size_t *bad)
+static alf_status check_patterns(build *b, size_t *bad)
 {
     for (size_t i = 0; i < b->set->count; i++) {
-        alf_status status = slow_compile(&b->specs[i], &b->set->slow[i], b->err);
+        alf_status status = slow_new(&b->specs[i], &b->set->slow[i], b->err);
+        if (status == ALF_OK && !b->specs[i].vetted)
+            status = slow_check(b->set->slow[i], b->err);
         if (status != ALF_OK) {
             *bad = status == ALF_E_NOMEM ? b->set->count : i;
             return status;
         }
-        slow_use_jit(b->set->slow[i]);
     }
     return ALF_OK;
 }
@@ -60,40 +57,48 @@ static alf_status parse(build *b, size_t i, const pattern_node **out)
     arena_reset(&b->tree);
     if (slow_is_utf(b->set->slow[i]))
         return ALF_OK;
-    return pattern_parse(b->specs[i].text, &b->tree, out, b->err);
+    return pattern_parse(slow_text(b->set->slow[i]), &b->tree, out, b->err);
 }
 
-static alf_status copy_literals(build *b, const literal_set *from, literal_set *to)
+static alf_status add_literals(build *b, size_t i)
 {
-    to->text = arena_alloc(&b->memory, from->count, sizeof *to->text);
-    to->count = from->count;
-    for (size_t i = 0; to->text != NULL && i < from->count; i++) {
-        size_t size = from->text[i].size;
-        to->text[i] = span_of(arena_strndup(&b->memory, from->text[i].data, size), size);
-        if (to->text[i].data == NULL)
-            to->text = NULL;
-    }
-    return to->text != NULL ? ALF_OK : error_nomem(b->err, "patterns");
+    const pattern_node *tree;
+    literal_need need = {NULL, 0};
+    TRY(parse(b, i, &tree));
+    if (tree != NULL)
+        TRY(pattern_literals(tree, &b->tree, &need, b->err));
+    return prefilter_add(b->set->filter, i, &need, &b->set->filtered[i], b->err);
+}
+
+/* Whether the filter lets PCRE2 find pattern i in s->text if it is there. */
+static alf_status try_sample(build *b, size_t i, pattern_scratch *s, bool *good)
+{
+    slow_pattern *slow = b->set->slow[i];
+    bool truth = false, found = false;
+    prefilter_search(b->set->filter, s->filter, s->text, &s->answer);
+    bool candidate = (s->answer.candidates[i / 64] >> (i % 64) & 1) != 0;
+    *good = candidate && s->answer.from[i] == 0;
+    if (*good)
+        return ALF_OK;
+    alf_status status = slow_try(slow, s->slow, s->text, 0, &truth, b->err);
+    if (status == ALF_OK && truth && candidate)
+        status = slow_try(slow, s->slow, s->text, s->answer.from[i], &found, b->err);
+    *good = status == ALF_OK && truth == found;
+    return status == ALF_E_NOMEM ? status : ALF_OK;
 }
 
 /* Tries the filter on texts made from the pattern. */
-static alf_status check_filter(build *b, size_t i, uint64_t *candidates)
+static alf_status check_filter(build *b, size_t i, pattern_scratch *s)
 {
     const pattern_node *tree;
     TRY(parse(b, i, &tree));
     size_t count = tree != NULL ? 4 + sample_count(tree) / 8 : 0;
     for (size_t n = 0; n < count; n++) {
         char text[SAMPLE_MAX];
-        bool found;
-        size_t size = sample_make(tree, i, 3 * n, text); /* every third is meant to match */
-        prefilter_search(b->set->filter, span_of(text, size), candidates);
-        if ((candidates[i / 64] >> (i % 64) & 1) != 0)
-            continue;
-        alf_status status =
-            slow_search(b->set->slow[i], b->scratch, span_of(text, size), &found, b->err);
-        if (status == ALF_E_NOMEM)
-            return status;
-        if (status == ALF_OK && !found)
+        bool good;
+        s->text = span_of(text, sample_make(tree, i, 3 * n, text)); /* every third is to match */
+        TRY(try_sample(b, i, s, &good));
+        if (good)
             continue;
         prefilter_distrust(b->set->filter, i);
         b->set->filtered[i] = false;
@@ -104,46 +109,38 @@ static alf_status check_filter(build *b, size_t i, uint64_t *candidates)
 
 static alf_status build_filter(build *b)
 {
-    for (size_t i = 0; i < b->set->count; i++) {
-        const pattern_node *tree;
-        literal_set found = {NULL, 0};
-        TRY(parse(b, i, &tree));
-        if (tree != NULL)
-            TRY(pattern_literals(tree, &b->tree, &found, b->err));
-        if (found.count > 0)
-            TRY(copy_literals(b, &found, &b->literals[i]));
-        b->set->filtered[i] = found.count > 0;
-    }
-    TRY(prefilter_new(b->literals, b->set->count, &b->set->filter, b->err));
-    uint64_t *candidates = mem_calloc(prefilter_words(b->set->filter), sizeof *candidates);
-    if (candidates == NULL)
+    b->set->filter = prefilter_new(b->set->count);
+    if (b->set->filter == NULL)
+        return error_nomem(b->err, "patterns");
+    for (size_t i = 0; i < b->set->count; i++)
+        TRY(add_literals(b, i));
+    TRY(prefilter_finish(b->set->filter, b->err));
+    pattern_scratch *s = pattern_scratch_new(b->set);
+    if (s == NULL)
         return error_nomem(b->err, "patterns");
     alf_status status = ALF_OK;
     for (size_t i = 0; i < b->set->count && status == ALF_OK; i++)
-        if (b->set->filtered[i])
-            status = check_filter(b, i, candidates);
-    mem_free(candidates);
+        if (b->set->filtered[i] && !b->specs[i].vetted)
+            status = check_filter(b, i, s);
+    pattern_scratch_free(s);
     return status;
 }
 
 /* ---- the set ---- */
 
-static alf_status build_start(build *b, size_t count)
+static pattern_set *empty_set(size_t count)
 {
     size_t n = count > 0 ? count : 1;
-    arena_init(&b->tree, TREE_MEMORY);
-    arena_init(&b->memory, LITERAL_MEMORY);
-    b->set = mem_calloc(1, sizeof *b->set);
-    b->literals = mem_calloc(n, sizeof *b->literals);
-    b->scratch = slow_scratch_new();
-    if (b->set != NULL) {
-        b->set->count = count;
-        b->set->slow = mem_calloc(n, sizeof *b->set->slow);
-        b->set->filtered = mem_calloc(n, sizeof *b->set->filtered);
-    }
-    bool good = b->set != NULL && b->literals != NULL && b->scratch != NULL &&
-                b->set->slow != NULL && b->set->filtered != NULL;
-    return good ? ALF_OK : error_nomem(b->err, "patterns");
+    pattern_set *set = mem_calloc(1, sizeof *set);
+    if (set == NULL)
+        return NULL;
+    set->count = count;
+    set->slow = mem_calloc(n, sizeof(slow_pattern *));
+    set->filtered = mem_calloc(n, sizeof *set->filtered);
+    if (set->slow != NULL && set->filtered != NULL)
+        return set;
+    pattern_set_free(set);
+    return NULL;
 }
 
 static alf_status check_amount(const pattern_spec *specs, size_t count, alf_error *err)
@@ -161,18 +158,16 @@ static alf_status check_amount(const pattern_spec *specs, size_t count, alf_erro
 alf_status pattern_set_new(const pattern_spec *specs, size_t count, bool filtered,
                            pattern_set **out, size_t *bad, alf_error *err)
 {
-    build b = {.specs = specs, .err = err};
     *bad = count;
     TRY(check_amount(specs, count, err));
-    alf_status status = build_start(&b, count);
-    if (status == ALF_OK)
-        status = compile_slow(&b, bad);
+    build b = {.specs = specs, .err = err, .set = empty_set(count)};
+    if (b.set == NULL)
+        return error_nomem(err, "patterns");
+    arena_init(&b.tree, TREE_MEMORY);
+    alf_status status = check_patterns(&b, bad);
     if (status == ALF_OK && filtered)
         status = build_filter(&b);
     arena_fini(&b.tree);
-    arena_fini(&b.memory);
-    slow_scratch_free(b.scratch);
-    mem_free(b.literals);
     if (status == ALF_OK)
         *out = b.set;
     else
@@ -208,9 +203,13 @@ pattern_scratch *pattern_scratch_new(const pattern_set *set)
     if (s == NULL)
         return NULL;
     s->slow = slow_scratch_new();
-    s->words = set->filter != NULL ? prefilter_words(set->filter) : set->count / 64 + 1;
-    s->candidates = mem_calloc(s->words, sizeof *s->candidates);
-    if (s->slow == NULL || s->candidates == NULL) {
+    s->words = set->count / 64 + 1;
+    s->answer.candidates = mem_calloc(s->words, sizeof *s->answer.candidates);
+    s->answer.from = mem_calloc(set->count + 1, sizeof *s->answer.from);
+    if (set->filter != NULL)
+        s->filter = prefilter_scratch_new(set->filter);
+    if (s->slow == NULL || s->answer.candidates == NULL || s->answer.from == NULL ||
+        (set->filter != NULL && s->filter == NULL)) {
         pattern_scratch_free(s);
         return NULL;
     }
@@ -222,54 +221,67 @@ void pattern_scratch_free(pattern_scratch *scratch)
     if (scratch == NULL)
         return;
     slow_scratch_free(scratch->slow);
-    mem_free(scratch->candidates);
+    prefilter_scratch_free(scratch->filter);
+    mem_free(scratch->answer.candidates);
+    mem_free(scratch->answer.from);
     mem_free(scratch);
 }
 
-static void find_candidates(const pattern_set *set, pattern_scratch *scratch, alf_span text)
+void pattern_set_scan(const pattern_set *set, pattern_scratch *scratch, alf_span text)
 {
+    scratch->text = text;
     if (set->filter != NULL)
-        prefilter_search(set->filter, text, scratch->candidates);
+        prefilter_search(set->filter, scratch->filter, text, &scratch->answer);
     else
-        memset(scratch->candidates, 0xff, scratch->words * sizeof *scratch->candidates);
+        memset(scratch->answer.candidates, 0xff,
+               scratch->words * sizeof *scratch->answer.candidates);
 }
 
-/* The first candidate from *i on; false when there is none below limit. */
-static bool next_candidate(const pattern_scratch *scratch, size_t limit, size_t *i)
+/* The first candidate from *i on; false when there is none below end. */
+static bool next_candidate(const pattern_scratch *scratch, size_t end, size_t *i)
 {
-    for (; *i < limit; ++*i) {
-        uint64_t left = scratch->candidates[*i / 64] >> (*i % 64);
+    for (; *i < end; ++*i) {
+        uint64_t left = scratch->answer.candidates[*i / 64] >> (*i % 64);
         if (left == 0) {
             *i |= 63;
             continue;
         }
         *i += (size_t)__builtin_ctzll(left);
-        return *i < limit;
+        return *i < end;
     }
     return false;
 }
 
-alf_status pattern_set_first(const pattern_set *set, pattern_scratch *scratch, alf_span text,
-                             size_t *first, alf_error *err)
+static alf_status search_one(const pattern_set *set, pattern_scratch *s, size_t i, bool *found,
+                             alf_error *err)
 {
-    *first = set->count;
-    find_candidates(set, scratch, text);
-    for (size_t i = 0; next_candidate(scratch, *first, &i); i++) {
+    return slow_search(set->slow[i], s->slow, s->text, s->answer.from[i], found, err);
+}
+
+bool pattern_set_may_match(const pattern_scratch *scratch, size_t begin, size_t end)
+{
+    return next_candidate(scratch, end, &begin);
+}
+
+alf_status pattern_set_first(const pattern_set *set, pattern_scratch *scratch, size_t begin,
+                             size_t end, size_t *first, alf_error *err)
+{
+    *first = end;
+    for (size_t i = begin; next_candidate(scratch, *first, &i); i++) {
         bool found;
-        TRY(slow_search(set->slow[i], scratch->slow, text, &found, err));
+        TRY(search_one(set, scratch, i, &found, err));
         if (found)
             *first = i;
     }
     return ALF_OK;
 }
 
-alf_status pattern_set_mark(const pattern_set *set, pattern_scratch *scratch, alf_span text,
-                            bool *found, alf_error *err)
+alf_status pattern_set_mark(const pattern_set *set, pattern_scratch *scratch, size_t begin,
+                            size_t end, bool *found, alf_error *err)
 {
-    if (set->count > 0)
-        memset(found, 0, set->count * sizeof *found);
-    find_candidates(set, scratch, text);
-    for (size_t i = 0; next_candidate(scratch, set->count, &i); i++)
-        TRY(slow_search(set->slow[i], scratch->slow, text, &found[i], err));
+    if (end > begin)
+        memset(found, 0, (end - begin) * sizeof *found);
+    for (size_t i = begin; next_candidate(scratch, end, &i); i++)
+        TRY(search_one(set, scratch, i, &found[i - begin], err));
     return ALF_OK;
 }

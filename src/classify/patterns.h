@@ -4,8 +4,9 @@
  * it, and only those patterns run. The filter never changes an answer.
  *
  * Text is bytes: it need not be valid UTF-8. "." matches a line end, "^" only the start of the
- * text, "$" its end (or before a last line feed). A set is immutable and shared between threads;
- * each thread has its own scratch. Nothing is allocated while matching with PCRE2's JIT.
+ * text, "$" its end (or before a last line feed). A set is shared between threads; each thread has
+ * its own scratch. With PCRE2's JIT nothing is allocated while matching, except that a pattern is
+ * made ready when it is tried for the first time.
  */
 #ifndef ALF_CLASSIFY_PATTERNS_H
 #define ALF_CLASSIFY_PATTERNS_H
@@ -15,16 +16,17 @@
 enum { PATTERN_MAX_BYTES = 4096, PATTERN_MAX_COUNT = 20000, PATTERN_MAX_TOTAL = 1 << 20 };
 
 typedef struct pattern_spec {
-    alf_span text; /* NUL-terminated beyond its size, no NUL inside */
+    alf_span text; /* no NUL inside */
     bool caseless;
+    bool vetted; /* built in: tests have checked it, so that loading need not */
 } pattern_spec;
 
 typedef struct pattern_set pattern_set;
 typedef struct pattern_scratch pattern_scratch;
 
-/* Compiles count patterns (borrowed only during the call). filtered false: no filter, every pattern
- * is tried on every text. On failure *bad is the index of the pattern at fault, or count when none
- * is. */
+/* Makes a set of count patterns (borrowed only during the call); all but vetted ones are compiled
+ * at once. filtered false: no filter, every pattern is tried on every text. On failure *bad is the
+ * index of the pattern at fault, or count when none is. */
 alf_status pattern_set_new(const pattern_spec *specs, size_t count, bool filtered,
                            pattern_set **out, size_t *bad, alf_error *err);
 void pattern_set_free(pattern_set *set);
@@ -35,13 +37,20 @@ bool pattern_set_is_filtered(const pattern_set *set, size_t i);
 pattern_scratch *pattern_scratch_new(const pattern_set *set); /* NULL: out of memory */
 void pattern_scratch_free(pattern_scratch *scratch);
 
-/* *first: the lowest index of a pattern found in text, or count when there is none. ALF_E_LIMIT
- * when a pattern took more work than allowed: then the answer is not known. */
-alf_status pattern_set_first(const pattern_set *set, pattern_scratch *scratch, alf_span text,
-                             size_t *first, alf_error *err);
+/* The pass over a text (borrowed until the next one) on which the questions below are asked, each
+ * about the patterns [begin, end). */
+void pattern_set_scan(const pattern_set *set, pattern_scratch *scratch, alf_span text);
 
-/* Sets found[i] for every pattern found in text, clears the others (count of them). */
-alf_status pattern_set_mark(const pattern_set *set, pattern_scratch *scratch, alf_span text,
-                            bool *found, alf_error *err);
+/* false: none of them is found in the text. */
+bool pattern_set_may_match(const pattern_scratch *scratch, size_t begin, size_t end);
+
+/* *first: the lowest index of a pattern found in the text, or end when there is none. ALF_E_LIMIT
+ * when a pattern took more work than allowed: then the answer is not known. */
+alf_status pattern_set_first(const pattern_set *set, pattern_scratch *scratch, size_t begin,
+                             size_t end, size_t *first, alf_error *err);
+
+/* Sets found[i - begin] for every pattern i found in the text, clears the others. */
+alf_status pattern_set_mark(const pattern_set *set, pattern_scratch *scratch, size_t begin,
+                            size_t end, bool *found, alf_error *err);
 
 #endif

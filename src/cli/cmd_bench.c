@@ -55,7 +55,7 @@ typedef struct bench {
     classifier_options settings;
     classifier *classifier;
     classifier_session *session;
-    rules_scratch *rules;
+    ruleset_scratch *rules;
     text_chain_session text;
     anomaly_chain_session anomaly;
     corpus logs;
@@ -205,12 +205,12 @@ static alf_status renew(bench *b, alf_error *err)
     classifier *c = b->classifier;
     classifier_session_free(b->session);
     b->session = NULL;
-    rules_scratch_free(b->rules);
+    ruleset_scratch_free(b->rules);
     text_chain_session_fini(&b->text);
     anomaly_chain_session_fini(&b->anomaly);
     b->text = (text_chain_session){0};
     b->anomaly = (anomaly_chain_session){0};
-    b->rules = rules_scratch_new(c->rules);
+    b->rules = ruleset_scratch_new(c->rules);
     if (b->rules == NULL)
         return error_nomem(err, "a session");
     if (c->models.has_text)
@@ -235,7 +235,8 @@ static alf_status run_rows(bench *b, subject which, size_t at, size_t n, alf_err
     case SUBJECT_RULES:
         for (size_t i = at; i < at + n; i++) {
             rule_match match;
-            TRY(rules_match(c->rules, b->rules, l->messages[i], &match, err));
+            ruleset_scan(c->rules, b->rules, l->messages[i]);
+            TRY(ruleset_match(c->rules, b->rules, &match, err));
         }
         return ALF_OK;
     case SUBJECT_PREPROCESSING:
@@ -425,7 +426,7 @@ static int report(const bench *b, bool json)
 
 static void bench_fini(bench *b)
 {
-    rules_scratch_free(b->rules);
+    ruleset_scratch_free(b->rules);
     text_chain_session_fini(&b->text);
     anomaly_chain_session_fini(&b->anomaly);
     classifier_session_free(b->session);

@@ -33,7 +33,8 @@ static alf_span read_lines(const char *data, size_t size, lines *out)
             n = MAX_LINE;
         memcpy(out->text[out->count], data + at, n);
         out->text[out->count][n] = '\0';
-        out->specs[out->count] = (pattern_spec){span_of(out->text[out->count], n), n % 2 == 0};
+        out->specs[out->count] =
+            (pattern_spec){span_of(out->text[out->count], n), n % 2 == 0, false};
         out->count++;
         at = end < size ? end + 1 : end;
     }
@@ -50,7 +51,11 @@ static alf_status ask(const lines *l, bool filtered, alf_span text, size_t *firs
     if (status != ALF_OK)
         return status;
     pattern_scratch *scratch = pattern_scratch_new(set);
-    status = scratch != NULL ? pattern_set_first(set, scratch, text, first, &err) : ALF_E_NOMEM;
+    status = ALF_E_NOMEM;
+    if (scratch != NULL) {
+        pattern_set_scan(set, scratch, text);
+        status = pattern_set_first(set, scratch, 0, l->count, first, &err);
+    }
     pattern_scratch_free(scratch);
     pattern_set_free(set);
     return status;

@@ -1,6 +1,6 @@
 /* The compliance gate: what it must catch, what it must leave alone, and its YAML section. Card
  * numbers are the test numbers that payment networks publish. */
-#include "classify/compliance.h"
+#include "classify/ruleset.h"
 
 #include "base/mem.h"
 #include "base/span.h"
@@ -13,35 +13,39 @@
 #include <cmocka.h>
 
 typedef struct gate {
-    compliance *c;
-    compliance_scratch *s;
+    ruleset *c;
+    ruleset_scratch *s;
 } gate;
+
+static alf_status parse(const char *yaml, ruleset **out, alf_error *err)
+{
+    return ruleset_parse(span_from_string(yaml), "t.yaml", RULESET_GATE, out, err);
+}
 
 static gate open_gate(const char *yaml)
 {
     gate g;
     alf_error err;
-    alf_status status = compliance_parse(span_from_string(yaml), "t.yaml", &g.c, &err);
+    alf_status status = parse(yaml, &g.c, &err);
     if (status != ALF_OK)
         fail_msg("%s", err.message);
-    g.s = compliance_scratch_new(g.c);
+    g.s = ruleset_scratch_new(g.c);
     assert_non_null(g.s);
     return g;
 }
 
 static void close_gate(gate *g)
 {
-    compliance_scratch_free(g->s);
-    compliance_free(g->c);
+    ruleset_scratch_free(g->s);
+    ruleset_free(g->c);
 }
 
 static compliance_match check(gate *g, const char *source, const char *message)
 {
     compliance_match m;
     alf_error err;
-    assert_int_equal(
-        compliance_check(g->c, g->s, span_from_string(message), span_from_string(source), &m, &err),
-        ALF_OK);
+    ruleset_scan(g->c, g->s, span_from_string(message));
+    assert_int_equal(ruleset_gate(g->c, g->s, span_from_string(source), &m, &err), ALF_OK);
     return m;
 }
 
@@ -181,12 +185,12 @@ static void test_users_rules(void **state)
     close_gate(&g);
 
     g = open_gate("compliance: {enabled: false}\n");
-    assert_int_equal(compliance_count(g.c), 0);
+    assert_int_equal(ruleset_gate_count(g.c), 0);
     assert_false(check(&g, "", "HIPAA GDPR").covered);
     close_gate(&g);
 
     g = open_gate("compliance: {builtin: false, rules: [{name: a, framework: b, pattern: c}]}\n");
-    assert_int_equal(compliance_count(g.c), 1);
+    assert_int_equal(ruleset_gate_count(g.c), 1);
     close_gate(&g);
 
     g = open_gate("categories: {}\nsettings: {}\n"); /* a rules file without the section */
@@ -221,10 +225,9 @@ static void test_errors(void **state)
         {"rules: {}\n", "unknown key \"rules\"", "rules"},
     };
     for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
-        compliance *c = NULL;
+        ruleset *c = NULL;
         alf_error err = {.status = ALF_OK};
-        assert_int_equal(compliance_parse(span_from_string(cases[i].yaml), "t.yaml", &c, &err),
-                         ALF_E_CONFIG);
+        assert_int_equal(parse(cases[i].yaml, &c, &err), ALF_E_CONFIG);
         if (strstr(err.message, cases[i].message) == NULL)
             fail_msg("\"%s\" does not say \"%s\"", err.message, cases[i].message);
         assert_string_equal(err.node, cases[i].node);
@@ -240,18 +243,18 @@ static void test_allocation_failure(void **state)
                        "{name: d, framework: b, source_pattern: 'x|yy'}]}\n";
     bool done = false;
     for (uint64_t n = 1; !done && n < 5000; n++) {
-        compliance *c = NULL;
-        compliance_scratch *s = NULL;
+        ruleset *c = NULL;
+        ruleset_scratch *s = NULL;
         alf_error err;
         (void)mem_fail_after(n);
-        alf_status status = compliance_parse(span_from_string(yaml), "t", &c, &err);
+        alf_status status = parse(yaml, &c, &err);
         if (status == ALF_OK)
-            s = compliance_scratch_new(c);
+            s = ruleset_scratch_new(c);
         (void)mem_fail_after(0);
         assert_true(status == ALF_OK || status == ALF_E_NOMEM);
         done = s != NULL;
-        compliance_scratch_free(s);
-        compliance_free(c);
+        ruleset_scratch_free(s);
+        ruleset_free(c);
     }
     assert_true(done);
 }
