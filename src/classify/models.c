@@ -5,8 +5,8 @@
 #include "base/span.h"
 #include "classify/models_joblib.h"
 #include "convert/bundle.h"
+#include "model/labels.h"
 
-#include <jansson.h>
 #include <limits.h>
 #include <stdio.h>
 #include <string.h>
@@ -193,57 +193,35 @@ static alf_status read_manifest(models *m, const char *folder, alf_error *err)
     return in_folder(status, "manifest.json", err);
 }
 
-/* labels.json: ["critical", ...], {"classes": [...]} or {"0": "critical", ...}. */
-static alf_status take_labels(models *m, const json_t *root, alf_error *err)
+static alf_status take_labels(models *m, const class_labels *labels, alf_error *err)
 {
-    const json_t *array = json_is_object(root) && json_object_get(root, "classes") != NULL
-                              ? json_object_get(root, "classes")
-                              : root;
-    size_t count = json_is_array(array) ? json_array_size(array) : json_object_size(array);
-    if (count == 0 || count > MODELS_MAX_CLASSES)
-        return error_set(err, ALF_E_FORMAT, "%zu class labels found, expected 1 to %d", count,
+    if (labels->count > MODELS_MAX_CLASSES)
+        return error_set(err, ALF_E_LIMIT, "%u classes, at most %d", labels->count,
                          (int)MODELS_MAX_CLASSES);
-    m->class_count = (uint32_t)count;
-    for (uint32_t i = 0; i < m->class_count; i++) {
-        char key[16];
-        (void)snprintf(key, sizeof key, "%u", i);
-        const json_t *name =
-            json_is_array(array) ? json_array_get(array, i) : json_object_get(array, key);
-        if (!json_is_string(name))
-            return error_set(err, ALF_E_FORMAT, "class label %u is missing or not a string", i);
-        size_t size = json_string_length(name);
-        const char *copy = arena_strndup(&m->memory, json_string_value(name), size);
-        if (copy == NULL)
-            return error_nomem(err, "class labels");
-        m->class_names[i] = span_of(copy, size);
-    }
+    m->class_count = labels->count;
+    memcpy(m->class_names, labels->names, m->class_count * sizeof *m->class_names);
     return ALF_OK;
 }
 
 static alf_status read_labels(models *m, const char *folder, alf_error *err)
 {
     buf text;
-    json_error_t where;
+    class_labels labels;
     buf_init(&text);
     alf_status status = read_text(folder, &m->layout, MODELS_LABELS, &text, err);
-    if (status == ALF_OK) {
-        json_t *root = json_loadb(text.data, text.size, 0, &where);
-        status = root == NULL
-                     ? error_set(err, ALF_E_FORMAT, "not JSON, line %d: %s", where.line, where.text)
-                     : take_labels(m, root, err);
-        json_decref(root);
-    }
+    if (status == ALF_OK)
+        status = labels_parse(buf_span(&text), &m->memory, &labels, err);
+    if (status == ALF_OK)
+        status = take_labels(m, &labels, err);
     buf_fini(&text);
     return in_folder(status, m->layout.path[MODELS_LABELS], err);
 }
 
-/* The order scikit-learn's LabelEncoder gives the four categories. */
 static void assume_labels(models *m)
 {
-    static const char *const sorted[] = {"critical", "noise", "routine", "suspicious"};
-    m->class_count = 4;
-    for (size_t i = 0; i < 4; i++)
-        m->class_names[i] = span_from_string(sorted[i]);
+    m->class_count = LABELS_ASSUMED;
+    for (size_t i = 0; i < LABELS_ASSUMED; i++)
+        m->class_names[i] = span_from_string(labels_assumed[i]);
     m->labels_assumed = true;
 }
 
@@ -266,16 +244,6 @@ static alf_status map_labels(models *m, alf_error *err)
     return ALF_OK;
 }
 
-static alf_status use_labels(models *m, const class_labels *labels, alf_error *err)
-{
-    if (labels->count > MODELS_MAX_CLASSES)
-        return error_set(err, ALF_E_LIMIT, "%u classes, at most %d", labels->count,
-                         (int)MODELS_MAX_CLASSES);
-    m->class_count = labels->count;
-    memcpy(m->class_names, labels->names, m->class_count * sizeof *m->class_names);
-    return ALF_OK;
-}
-
 /* own: of a joblib model, else empty. */
 static alf_status find_labels(models *m, const char *folder, const class_labels *own,
                               alf_error *err)
@@ -283,9 +251,9 @@ static alf_status find_labels(models *m, const char *folder, const class_labels 
     if (m->layout.path[MODELS_LABELS][0] != '\0')
         TRY(read_labels(m, folder, err));
     else if (own->count > 0)
-        TRY(use_labels(m, own, err));
+        TRY(take_labels(m, own, err));
     else if (m->has_manifest && m->manifest.labels.count > 0)
-        TRY(use_labels(m, &m->manifest.labels, err));
+        TRY(take_labels(m, &m->manifest.labels, err));
     else
         assume_labels(m);
     return map_labels(m, err);

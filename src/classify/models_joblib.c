@@ -63,6 +63,8 @@ static alf_status build(const source *from, bundle *made, models_component which
     TRY(bundle_build(made, from, parts, err));
     out->feature_count = made->feature_count;
     out->zero_is_value = made->zero_is_value;
+    if (made->labels_assumed)
+        return ALF_OK; /* the caller assumes them too, and says so */
     return copy_labels(&made->labels, memory, &out->labels, err);
 }
 
@@ -75,7 +77,7 @@ alf_status models_joblib_open(const char *folder, models_component which,
     bool is_text = which == MODELS_TEXT;
     *out = (joblib_component){0};
     bundle_init(&made);
-    alf_status status = source_open(&from, folder, err);
+    alf_status status = source_open(&from, folder, NULL, err);
     if (status == ALF_OK)
         status = build(&from, &made, which, memory, out, err);
     if (status == ALF_OK)

@@ -154,7 +154,7 @@ static alf_status open_all(comparison *c, const args_values *values, alf_error *
 {
     models_options settings = {0};
     TRY(read_options(c, values, err));
-    TRY(source_open(&c->from, c->joblib, err));
+    TRY(source_open(&c->from, c->joblib, NULL, err));
     TRY(models_open(&c->native, c->onnx, &settings, err));
     TRY(open_runtime(c, values, err));
     TRY(read_logs(c, values, err));

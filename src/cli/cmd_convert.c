@@ -1,4 +1,4 @@
-/* convert: joblib models -> a bundle of ONNX files, proved equal. */
+/* convert: joblib models and model files -> a bundle of ONNX files, proved equal. */
 #define _XOPEN_SOURCE 700 /* realpath */
 #include "cli/commands.h"
 
@@ -31,8 +31,9 @@ typedef struct conversion {
 } conversion;
 
 static const args_option options[] = {
-    {"input", "DIR", "folder of the joblib models (required)"},
+    {"input", "PATH", "folder of the models, or one model file (required)"},
     {"output", "DIR", "folder of the bundle to make (required)"},
+    {"labels", "NAMES", "names of the classes in the model's order, separated by commas"},
     {"model", "NAME", "convert only this component: anomaly or xgboost"},
     {"profile", "NAME",
      "preprocessing the models were trained with: pipeline (default) or serving"},
@@ -125,8 +126,8 @@ static alf_status check_files(const source *s, bundle_parts parts, alf_error *er
 static alf_status choose_parts(conversion *c, const args_values *values, bundle_parts *parts,
                                alf_error *err)
 {
-    TRY(read_beside(c->input, "anomaly_detector.onnx", &c->anomaly_onnx, err));
-    TRY(read_beside(c->input, "xgboost.onnx", &c->classifier_onnx, err));
+    TRY(read_beside(c->from.folder, "anomaly_detector.onnx", &c->anomaly_onnx, err));
+    TRY(read_beside(c->from.folder, "xgboost.onnx", &c->classifier_onnx, err));
     *parts = (bundle_parts){.anomaly_onnx = buf_span(&c->anomaly_onnx),
                             .classifier_onnx = buf_span(&c->classifier_onnx)};
     const char *model = value_of(values, "model");
@@ -136,7 +137,7 @@ static alf_status choose_parts(conversion *c, const args_values *values, bundle_
         if (parts->anomaly || parts->text)
             return check_files(&c->from, *parts, err);
         return error_set(err, ALF_E_NOT_FOUND,
-                         "no IsolationForest and no classifier in the joblib files of %.200s",
+                         "no IsolationForest and no classifier in the model files of %.200s",
                          c->input);
     }
     parts->anomaly = strcmp(model, "anomaly") == 0;
@@ -250,6 +251,10 @@ static void put_report(const conversion *c, buf *out)
             buf_printf(out, "  to    %-34s %8.1f KB%s\n", bundle_file_names[i],
                        (double)c->to.files[i].size / 1024,
                        c->to.adopted[i] ? "  (copied: no joblib model to prove it against)" : "");
+    if (c->to.labels_assumed)
+        buf_append_string(out, "\nNothing names the classes: taken for critical, noise, routine, "
+                               "suspicious in this order.\nIf that is wrong, name them with "
+                               "--labels or in labels.json.\n");
     const manifest_proof *p = &c->parity.proof;
     buf_printf(out, "\nProof on %" PRIu64 " logs, joblib engine against ONNX engine:\n", p->logs);
     if (p->text.present)
@@ -270,6 +275,8 @@ static void put_json(const conversion *c, buf *out)
     json_write_bool(&w, parity_holds(&c->parity));
     json_write_key(&w, "output");
     json_write_cstring(&w, c->output);
+    json_write_key(&w, "labels_assumed");
+    json_write_bool(&w, c->to.labels_assumed);
     json_write_key(&w, "manifest");
     buf text;
     alf_error ignored;
@@ -308,7 +315,7 @@ static alf_status convert(conversion *c, const args_values *values, alf_error *e
 {
     bundle_parts parts;
     TRY(read_options(c, values, err));
-    TRY(source_open(&c->from, c->input, err));
+    TRY(source_open(&c->from, c->input, value_of(values, "labels"), err));
     TRY(choose_parts(c, values, &parts, err));
     TRY(bundle_build(&c->to, &c->from, parts, err));
     TRY(read_absent_terms(c, values, err));
@@ -371,11 +378,17 @@ const args_command command_convert = {
     .description =
         "Reads anomaly_detector/model.joblib and tfidf_xgboost/model.joblib (or flat joblib "
         "files)\n"
-        "as data: no pickle is executed. Writes scaler.onnx, anomaly_detector.onnx,\n"
+        "as data: no pickle is executed. The classifier may also be a model file of XGBoost:\n"
+        "tfidf_xgboost/model.json, .ubj or .model, or xgboost.json beside the joblib files; or "
+        "give\n"
+        "the file itself as --input, with its vectorizer beside it. Its classes are named by\n"
+        "--labels or labels.json. Writes scaler.onnx, anomaly_detector.onnx,\n"
         "tfidf_vectorizer.onnx, xgboost.onnx and manifest.json, all or nothing.\n\n"
         "Before anything is written, the joblib models and the ONNX files are run on the same "
         "logs.\n"
         "If one label differs, the exit code is 1, the logs are shown and no bundle is written.",
     .examples = "ai-log-filter convert --input models/sample --output build/sample\n"
-                "ai-log-filter convert --input models/v3 --output v3 --parity my.log --json",
+                "ai-log-filter convert --input models/v3 --output v3 --parity my.log --json\n"
+                "ai-log-filter convert --input xgboost.ubj --labels "
+                "critical,noise,routine,suspicious --output b",
     .run = run};

@@ -251,7 +251,7 @@ static void check_joblib(deep_run *r)
     alf_error err = {0};
     if (r->check->joblib == NULL)
         return;
-    if (source_open(&r->from, r->check->joblib, &err) != ALF_OK) {
+    if (source_open(&r->from, r->check->joblib, NULL, &err) != ALF_OK) {
         complain_error(r, &err);
         return;
     }

@@ -7,6 +7,7 @@
 #include "convert/emit.h"
 #include "convert/extract.h"
 #include "engine/engine.h"
+#include "model/labels.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -61,7 +62,7 @@ static alf_status missing(alf_error *err, const char *component, const char *wha
 {
     return error_set(
         err, ALF_E_NOT_FOUND,
-        "%s: no %s found in the joblib files; put it into %s/model.joblib or leave this "
+        "%s: no %s found in the model files; put it into %s/model.joblib or leave this "
         "component out with --model",
         component, what, component);
 }
@@ -146,6 +147,35 @@ static alf_status adopt_classifier(bundle *b, const source *s, alf_span adopt, a
     return adopt_file(b, BUNDLE_CLASSIFIER, adopt, err);
 }
 
+/* A model file does not name its classes. Four are taken for the four categories, as scikit-learn's
+ * LabelEncoder numbers them. */
+static alf_status assume_labels(bundle *b, uint32_t class_count, alf_error *err)
+{
+    if (class_count != LABELS_ASSUMED)
+        return error_set(err, ALF_E_NOT_FOUND,
+                         "nothing names the %" PRIu32
+                         " classes of the model file; name them in labels.json beside it or with "
+                         "--labels",
+                         class_count);
+    b->labels.names = arena_alloc(&b->memory, LABELS_ASSUMED, sizeof *b->labels.names);
+    if (b->labels.names == NULL)
+        return error_nomem(err, "class labels");
+    for (size_t i = 0; i < LABELS_ASSUMED; i++)
+        b->labels.names[i] = span_from_string(labels_assumed[i]);
+    b->labels.count = LABELS_ASSUMED;
+    b->labels_assumed = true;
+    return ALF_OK;
+}
+
+static alf_status name_classes(bundle *b, const source *s, uint32_t class_count, alf_error *err)
+{
+    if (s->classifier_is_file && s->labels == NULL)
+        return from_file(assume_labels(b, class_count, err), s->classifier_file, err);
+    return from_file(extract_classifier_labels(s->classifier, s->labels, class_count, &b->memory,
+                                               &b->labels, err),
+                     s->labels != NULL ? s->labels_file : s->classifier_file, err);
+}
+
 static alf_status build_text(bundle *b, const source *s, alf_span adopt, alf_error *err)
 {
     if (s->vectorizer == NULL)
@@ -161,9 +191,7 @@ static alf_status build_text(bundle *b, const source *s, alf_span adopt, alf_err
     TRY(from_file(write_vectorizer(s->vectorizer, model.kind == CLASSIFIER_LINEAR,
                                    &b->files[BUNDLE_VECTORIZER], err),
                   s->vectorizer_file, err));
-    TRY(from_file(extract_classifier_labels(s->classifier, s->labels, model.class_count, &b->memory,
-                                            &b->labels, err),
-                  s->labels != NULL ? s->labels_file : s->classifier_file, err));
+    TRY(name_classes(b, s, model.class_count, err));
     b->zero_is_value = model.kind != CLASSIFIER_BOOSTED;
     TRY(emit_classifier(&model, &graph, err));
     return finish(graph, &b->files[BUNDLE_CLASSIFIER], err);

@@ -158,7 +158,7 @@ static alf_status count_mismatch(uint32_t classes, uint32_t labels, const value 
                                  alf_error *err)
 {
     return error_at(err, ALF_E_FORMAT, from->offset,
-                    "the classifier has %" PRIu32 " classes, the LabelEncoder %" PRIu32, classes,
+                    "the classifier has %" PRIu32 " classes, but %" PRIu32 " are named", classes,
                     labels);
 }
 

@@ -27,6 +27,7 @@ static const size_t scratch_limit = (size_t)2 << 30;
 /* What the classifier around the booster says; all NULL for a bare Booster. */
 typedef struct wrapper {
     bool present;
+    bool saved; /* a model file may say it */
     const value *best_ntree_limit;
     const value *best_iteration; /* of the booster's own state, 1.4 to 1.7 */
     const value *classes;
@@ -476,11 +477,12 @@ static alf_status build(builder *b, const wrapper *w, boosted_classifier *out)
     return forest_check(f, b->err);
 }
 
-/* What XGBClassifier.save_model puts beside the booster: the same names as attributes. */
+/* What XGBClassifier.save_model puts beside the booster: the same names as attributes. In a pickle
+ * it says nothing: a bare Booster predicts as one wherever it was loaded from. */
 static alf_status read_saved_wrapper(const xgb_model *m, arena *scratch, wrapper *w, alf_error *err)
 {
     value *saved;
-    if (w->present || m->wrapper.size == 0)
+    if (!w->saved || m->wrapper.size == 0)
         return ALF_OK;
     TRY(json_parse(m->wrapper, scratch, &saved, err));
     *w = (wrapper){.present = true,
@@ -507,8 +509,8 @@ static alf_status extract(alf_span bytes, wrapper *w, arena *a, boosted_classifi
 
 alf_status extract_booster(alf_span bytes, arena *a, boosted_classifier *out, alf_error *err)
 {
-    wrapper none = {0};
-    return extract(bytes, &none, a, out, err);
+    wrapper in_file = {.saved = true};
+    return extract(bytes, &in_file, a, out, err);
 }
 
 alf_status extract_boosted(const value *object, arena *a, boosted_classifier *out, alf_error *err)
@@ -538,5 +540,6 @@ alf_status extract_boosted(const value *object, arena *a, boosted_classifier *ou
         return error_set(err, ALF_E_FORMAT,
                          "the Booster has %s for 'handle', expected bytes; it is empty or damaged",
                          value_describe(handle, word, sizeof word));
+    w.saved = !w.present && value_attribute(booster, "model_file") != NULL;
     return extract(handle->as.text, &w, a, out, err);
 }

@@ -8,6 +8,7 @@
 #include "convert/reference_boosted.h"
 
 #include "base/mem.h"
+#include "codec/json.h"
 
 #include <inttypes.h>
 #include <math.h>
@@ -63,11 +64,16 @@ static alf_status set_used(reference_boosted *r, const value *classifier, alf_er
 {
     int64_t n;
     const value *booster = value_attribute(classifier, "_Booster");
+    value *saved = NULL;
     r->used = r->tree_count;
-    if (booster == NULL)
+    if (!r->is_classifier)
         return ALF_OK;
+    if (booster == NULL)
+        TRY(json_parse(r->saved, &r->memory, &saved, err));
     if (r->version < 104) {
-        if (!value_to_int64(value_attribute(classifier, "best_ntree_limit"), &n) || n == 0)
+        const value *limit = booster != NULL ? value_attribute(classifier, "best_ntree_limit")
+                                             : value_get(saved, "best_ntree_limit");
+        if (!value_to_int64(limit, &n) || n == 0)
             return ALF_OK;
         if (n < 0 || (uint64_t)n > r->tree_count / r->groups)
             return reference_boosted_damaged(err, "best_ntree_limit is more than there are trees");
@@ -136,7 +142,8 @@ static alf_status load(reference_boosted *r, const value *classifier, alf_error 
     TRY(reference_boosted_read(r, data, &m, err));
     if (r->no_memory)
         return error_nomem(err, "an XGBoost model");
-    r->is_classifier = value_attribute(classifier, "_Booster") != NULL;
+    r->is_classifier = value_attribute(classifier, "_Booster") != NULL ||
+                       (value_attribute(classifier, "model_file") != NULL && r->saved.size > 0);
     TRY(set_objective(r, &m, err));
     TRY(set_base(r, &m, err));
     TRY(set_used(r, classifier, err));

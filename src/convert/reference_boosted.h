@@ -30,6 +30,7 @@ struct reference_boosted {
     size_t features;
     int version; /* 100 * major + minor, 0 before 1.0 */
     bool is_classifier;
+    alf_span saved; /* JSON that XGBClassifier.save_model adds; empty: none */
     bool is_dart;
     float *base; /* margins, per group */
     reference_tree *trees;

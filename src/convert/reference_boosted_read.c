@@ -258,6 +258,9 @@ static alf_status read_json(reference_boosted *r, alf_span bytes, reference_mode
     if (features < 0 || features > UINT32_MAX)
         return reference_boosted_damaged(err, "num_feature is missing or out of range");
     r->features = (size_t)features;
+    const value *saved = value_get(value_get(learner, "attributes"), "scikit_learn");
+    if (saved != NULL && saved->kind == VALUE_STRING)
+        r->saved = saved->as.text;
     r->best = text_number(r, value_get(learner, "attributes"), "best_iteration", -1);
     r->per_round = text_number(r, value_get(setup, "gbtree_train_param"), "num_parallel_tree", 1);
     TRY(json_base(r, parameters, m, err));
@@ -368,6 +371,8 @@ static void binary_attributes(reference_boosted *r, bytes *b)
         alf_span text = next_text(b);
         if (span_is(name, "best_iteration"))
             r->best = parse_number(r, text, -1);
+        if (span_is(name, "scikit_learn"))
+            r->saved = text;
     }
 }
 

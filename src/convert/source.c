@@ -1,9 +1,11 @@
-/* Finding estimators in a folder of joblib files. */
+/* Finding estimators in a folder of model files. */
 #include "convert/source.h"
 
 #include "base/file.h"
 #include "base/span.h"
 #include "convert/extract.h"
+#include "convert/source_file.h"
+#include "model/labels.h"
 
 #include <limits.h>
 #include <stdio.h>
@@ -188,47 +190,175 @@ static alf_status note_entry(source *s, size_t i, alf_span bytes, alf_error *err
     return ALF_OK;
 }
 
-static alf_status open_one(source *s, const char *folder, const char *name, alf_error *err)
+/* Reads folder/name and notes it as a source; *there: whether it exists. */
+static alf_status read_one(source *s, const char *name, buf *bytes, char path[PATH_MAX],
+                           bool *there, alf_error *err)
+{
+    TRY(file_join(path, PATH_MAX, s->folder, name, err));
+    *there = file_exists(path);
+    if (!*there)
+        return ALF_OK;
+    if (s->file_count == SOURCE_MAX_FILES || strlen(name) >= sizeof s->paths[0])
+        return error_set(err, ALF_E_LIMIT, "too many files, or too long a name: %.100s", name);
+    (void)snprintf(s->paths[s->file_count], sizeof s->paths[0], "%s", name);
+    TRY(file_read(path, joblib_default_limits().max_bytes, bytes, err));
+    return note_entry(s, s->file_count, buf_span(bytes), err);
+}
+
+static alf_status open_joblib(source *s, const char *name, alf_error *err)
 {
     char path[PATH_MAX];
-    TRY(file_join(path, sizeof path, folder, name, err));
-    if (!file_exists(path))
-        return ALF_OK;
-    size_t i = s->file_count;
+    bool there;
     buf bytes;
+    for (size_t i = 0; i < s->file_count; i++)
+        if (strcmp(s->paths[i], name) == 0)
+            return ALF_OK; /* the one that was named */
     buf_init(&bytes);
-    (void)snprintf(s->paths[i], sizeof s->paths[i], "%s", name);
-    alf_status status = file_read(path, joblib_default_limits().max_bytes, &bytes, err);
-    if (status == ALF_OK)
-        status = note_entry(s, i, buf_span(&bytes), err);
+    alf_status status = read_one(s, name, &bytes, path, &there, err);
     buf_fini(&bytes);
-    if (status == ALF_OK)
-        status = joblib_open(path, NULL, &s->files[i], err);
+    if (status == ALF_OK && there)
+        status = joblib_open(path, NULL, &s->files[s->file_count], err);
     if (status != ALF_OK) {
         error_file(err, path);
         return status;
     }
+    if (!there)
+        return ALF_OK;
     s->file_count++;
-    return look_into(s, joblib_root(s->files[i]), s->paths[i], err);
+    return look_into(s, joblib_root(s->files[s->file_count - 1]), s->paths[s->file_count - 1], err);
 }
 
-alf_status source_open(source *s, const char *folder, alf_error *err)
+/* A library's own model file into the classifier's slot, if it is there. */
+static alf_status open_model_file(source *s, const char *name, alf_error *err)
 {
-    *s = (source){0};
-    arena_init(&s->memory, 1 << 20);
-    if (!file_is_directory(folder)) {
-        error_set(err, ALF_E_NOT_FOUND, "not a folder; name the folder that holds the models");
-        error_file(err, folder);
+    char path[PATH_MAX];
+    bool there;
+    const value *object;
+    alf_status status = read_one(s, name, &s->model_file, path, &there, err);
+    if (status == ALF_OK && there)
+        status = source_file_object(buf_span(&s->model_file), name, &s->memory, &object, err);
+    if (status != ALF_OK) {
+        error_file(err, path);
+        return status;
+    }
+    if (!there)
+        return ALF_OK;
+    s->classifier_is_file = true;
+    take(&s->classifier, &s->classifier_file, object, s->paths[s->file_count++]);
+    return ALF_OK;
+}
+
+/* ---- names of the classes ---- */
+
+static alf_status read_labels(source *s, const char *name, alf_error *err)
+{
+    char path[PATH_MAX];
+    bool there;
+    buf bytes;
+    class_labels labels;
+    buf_init(&bytes);
+    alf_status status = read_one(s, name, &bytes, path, &there, err);
+    if (status == ALF_OK && there)
+        status = labels_parse(buf_span(&bytes), &s->memory, &labels, err);
+    if (status == ALF_OK && there)
+        status = source_file_list(labels.names, labels.count, &s->memory, &s->labels, err);
+    buf_fini(&bytes);
+    if (status != ALF_OK)
+        error_file(err, path);
+    else if (there)
+        s->labels_file = s->paths[s->file_count++];
+    return status;
+}
+
+/* "critical,noise,...": the names of the option. */
+static alf_status split_labels(source *s, const char *text, alf_error *err)
+{
+    alf_span names[SOURCE_MAX_LABELS];
+    size_t count = 0;
+    const char *copy = arena_strndup(&s->memory, text, strlen(text));
+    if (copy == NULL)
+        return error_nomem(err, "class labels");
+    for (const char *p = copy; p != NULL; count++) {
+        const char *comma = strchr(p, ',');
+        size_t size = comma != NULL ? (size_t)(comma - p) : strlen(p);
+        if (size == 0 || count == SOURCE_MAX_LABELS)
+            return error_set(err, ALF_E_ARGUMENT,
+                             "--labels is \"%.50s\", expected up to %d names separated by commas",
+                             text, (int)SOURCE_MAX_LABELS);
+        names[count] = span_of(p, size);
+        p = comma != NULL ? comma + 1 : NULL;
+    }
+    s->labels_file = "--labels";
+    return source_file_list(names, count, &s->memory, &s->labels, err);
+}
+
+static alf_status find_labels(source *s, const char *labels, alf_error *err)
+{
+    static const char *const files[] = {"labels.json", "tfidf_xgboost/labels.json"};
+    if (labels != NULL)
+        return split_labels(s, labels, err);
+    for (size_t i = 0; s->labels == NULL && i < sizeof files / sizeof files[0]; i++)
+        TRY(read_labels(s, files[i], err));
+    return ALF_OK;
+}
+
+/* ---- the whole ---- */
+
+/* The file that was named, as what it is, before those beside it. */
+static alf_status open_named(source *s, const char *name, alf_error *err)
+{
+    char path[PATH_MAX];
+    buf bytes;
+    TRY(file_join(path, sizeof path, s->folder, name, err));
+    buf_init(&bytes);
+    alf_status status = file_read(path, joblib_default_limits().max_bytes, &bytes, err);
+    bool known = status == ALF_OK && source_file_known(buf_span(&bytes), name);
+    buf_fini(&bytes);
+    TRY(status);
+    return known ? open_model_file(s, name, err) : open_joblib(s, name, err);
+}
+
+static alf_status split_path(source *s, const char *path, const char **name, alf_error *err)
+{
+    bool folder = file_is_directory(path);
+    const char *slash = folder ? NULL : strrchr(path, '/');
+    *name = NULL;
+    if (!folder && !file_exists(path)) {
+        error_set(err, ALF_E_NOT_FOUND,
+                  "not a folder and not a file; name the folder that holds the models");
+        error_file(err, path);
         return ALF_E_NOT_FOUND;
     }
+    size_t size = folder ? strlen(path) : slash != NULL ? (size_t)(slash - path) : 0;
+    if (size >= sizeof s->folder)
+        return error_set(err, ALF_E_LIMIT, "the path is too long: %.100s", path);
+    (void)snprintf(s->folder, sizeof s->folder, "%.*s", (int)size, path);
+    if (size == 0)
+        (void)snprintf(s->folder, sizeof s->folder, "%s", slash != NULL ? "/" : ".");
+    if (!folder)
+        *name = slash != NULL ? slash + 1 : path;
+    return ALF_OK;
+}
+
+alf_status source_open(source *s, const char *path, const char *labels, alf_error *err)
+{
+    const char *name;
+    *s = (source){0};
+    arena_init(&s->memory, 1 << 20);
+    buf_init(&s->model_file);
+    TRY(split_path(s, path, &name, err));
+    if (name != NULL)
+        TRY(open_named(s, name, err));
     for (size_t i = 0; i < sizeof candidates / sizeof candidates[0]; i++)
-        TRY(open_one(s, folder, candidates[i], err));
+        TRY(open_joblib(s, candidates[i], err));
+    for (size_t i = 0; s->classifier == NULL && source_file_names[i] != NULL; i++)
+        TRY(open_model_file(s, source_file_names[i], err));
     if (s->file_count > 0)
-        return ALF_OK;
+        return find_labels(s, labels, err);
     error_set(err, ALF_E_NOT_FOUND,
               "no joblib models found; expected anomaly_detector/model.joblib or "
               "tfidf_xgboost/model.joblib");
-    error_file(err, folder);
+    error_file(err, path);
     return ALF_E_NOT_FOUND;
 }
 
@@ -236,6 +366,7 @@ void source_close(source *s)
 {
     for (size_t i = 0; i < s->file_count; i++)
         joblib_free(s->files[i]);
+    buf_fini(&s->model_file);
     arena_fini(&s->memory);
     *s = (source){0};
 }

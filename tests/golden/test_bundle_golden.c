@@ -151,7 +151,7 @@ static void converted_bundle_equals_the_libraries(void **state)
     engine *e[BUNDLE_FILES];
     size_t total = 0;
     bundle_init(&to);
-    must(source_open(&from, v3, &err), &err);
+    must(source_open(&from, v3, NULL, &err), &err);
     must(bundle_build(&to, &from, (bundle_parts){.anomaly = true, .text = true}, &err), &err);
     for (size_t i = 0; i < BUNDLE_FILES; i++) {
         printf("%s: %zu bytes\n", bundle_file_names[i], to.files[i].size);

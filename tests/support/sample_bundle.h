@@ -27,7 +27,7 @@ static inline void sample_bundle_make(sample_bundle *b)
     must(file_join(b->folder, sizeof b->folder, b->root, "bundle", &err), &err);
     bundle_init(&to);
     manifest_init(&m);
-    must(source_open(&from, ALF_TEST_SOURCE_DIR "/models/sample", &err), &err);
+    must(source_open(&from, ALF_TEST_SOURCE_DIR "/models/sample", NULL, &err), &err);
     must(bundle_build(&to, &from, (bundle_parts){.anomaly = true, .text = true}, &err), &err);
     m.converter = SPAN_LITERAL("test");
     m.profile = SPAN_LITERAL("pipeline");

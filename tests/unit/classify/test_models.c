@@ -101,7 +101,7 @@ static int make_bundle(void **state)
     put("tfidf_xgboost/model.joblib", GOOD "text.joblib");
     bundle_init(&to);
     manifest_init(&m);
-    must(source_open(&from, models_folder, &err), &err);
+    must(source_open(&from, models_folder, NULL, &err), &err);
     must(bundle_build(&to, &from, (bundle_parts){.anomaly = true, .text = true}, &err), &err);
     m.converter = SPAN_LITERAL("test");
     m.profile = SPAN_LITERAL("serving");
