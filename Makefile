@@ -5,7 +5,7 @@ PREFIX ?= /usr/local
 RELEASE := build/release
 SAMPLE_BUNDLE := build/sample
 
-.PHONY: help deps build run check check-arm64 lint fuzz-build install clean peers sample
+.PHONY: help deps build run check check-arm64 lint fuzz-build install clean peers bench sample
 
 help: ## this list
 	@grep -hE '^[a-z0-9-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## /\t/' | expand -t 14
@@ -48,6 +48,10 @@ peers: deps ## compare with ONNX Runtime and the golden answers (needs a Python 
 	@cmake --preset release -DBUILD_TESTING=ON >/dev/null
 	@cmake --build $(RELEASE) -j $(JOBS) -- --no-print-directory
 	@bash scripts/peers/run.sh $(RELEASE)
+
+bench: build ## time it beside ONNX Runtime and the Python ensemble (needs a Python package index)
+	@bash scripts/install-deps.sh peers sample bench
+	@bash bench/run.sh $(RELEASE)
 
 sample: ## train models/sample again
 	@bash scripts/install-deps.sh sample

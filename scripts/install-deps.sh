@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# Installs the Debian packages that are missing. Groups: build (default), check, sample, fuzz.
+# Installs the Debian packages that are missing. Groups: build (default) and those below.
 # Usage: scripts/install-deps.sh [GROUP ...]
 set -euo pipefail
 
@@ -19,10 +19,11 @@ packages_of() {
             libbz2-dev liblzma-dev liblz4-dev libssl-dev libcmocka-dev
         ;;
     peers) echo python3 python3-venv python3-pip ;;
+    bench) echo python3-yaml ;;
     sample) echo python3-sklearn python3-xgboost python3-joblib ;;
     conformance) echo libonnx-testdata ;;
     *)
-        echo "install-deps: unknown group '$1' (build, check, lint, fuzz, peers, arm64, sample, conformance)" >&2
+        echo "install-deps: unknown group '$1' (build, check, lint, fuzz, peers, arm64, sample, bench, conformance)" >&2
         exit 2
         ;;
     esac

@@ -8,9 +8,10 @@
 #include <stdio.h>
 #include <string.h>
 
-static const args_command *const commands[] = {&command_convert,  &command_validate,
-                                               &command_classify, &command_compare,
-                                               &command_bench,    &command_version};
+static const args_command *const commands[] = {
+    &command_convert, &command_validate, &command_classify, &command_compare,
+    &command_bench,   &command_shadow,   &command_version,
+};
 
 enum { COMMAND_COUNT = sizeof commands / sizeof commands[0] };
 
