@@ -6,6 +6,7 @@
  * threshold_ instead of offset_, decision is decision_function minus that threshold.
  */
 #include "base/mem.h"
+#include "base/power.h"
 #include "convert/reference.h"
 #include "convert/reference_common.h"
 
@@ -324,11 +325,11 @@ static double paper_score(const reference_isolation *r, double depth)
     double trees = (double)r->tree_count;
     double c = average_length(r, r->max_samples);
     if (r->version < 21)
-        return pow(2.0, -(depth / trees) / c);
+        return power_of_two(-(depth / trees) / c);
     double denominator = trees * c;
     if (r->version >= 100 && !(denominator < 0.0) && !(denominator > 0.0))
-        return pow(2.0, -1.0);
-    return pow(2.0, -depth / denominator);
+        return power_of_two(-1.0);
+    return power_of_two(-depth / denominator);
 }
 
 static alf_status round_input(const reference_isolation *r, const double *x, size_t n, float **out,

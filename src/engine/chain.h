@@ -56,18 +56,22 @@ typedef struct anomaly_chain {
     engine *forest; /* float[N,F] -> label, scores (decision), score_samples when it is there */
     size_t label_output, decision_output, score_output;
     bool has_score;
-    bool is_narrow; /* the scaler takes float */
+    bool is_narrow;              /* the scaler takes float */
+    struct fused_anomaly *fused; /* the graphs as one function; NULL: node by node */
     uint32_t feature_count;
 } anomaly_chain;
 
 alf_status anomaly_chain_init(anomaly_chain *c, engine *scaler, engine *forest,
                               uint32_t feature_count, alf_error *err);
 void anomaly_chain_fini(anomaly_chain *c);
+/* Before any session: they run the graphs node by node, the reference for what is fused. */
+void anomaly_chain_unfuse(anomaly_chain *c);
 
 typedef struct anomaly_chain_session {
     const anomaly_chain *chain;
     engine_session *scaler, *forest;
     float *narrow; /* features rounded to float, when the scaler wants them so */
+    void *scratch; /* of the fused function; NULL: not fused, and the others count */
 } anomaly_chain_session;
 
 alf_status anomaly_chain_session_init(anomaly_chain_session *s, const anomaly_chain *c,

@@ -1,6 +1,7 @@
 /* The anomaly chain: scaler and isolation forest over loaded ONNX files. */
 #include "engine/chain.h"
 #include "engine/chain_check.h"
+#include "engine/fused_anomaly.h"
 
 #include "base/mem.h"
 
@@ -28,6 +29,21 @@ static alf_status check_forest(anomaly_chain *c, alf_error *err)
     return ALF_OK;
 }
 
+/* Where the graphs are not those that can be fused, c->fused stays NULL. */
+static alf_status fuse(anomaly_chain *c, alf_error *err)
+{
+    fused_outputs outputs = {c->label_output, c->decision_output, c->score_output};
+    fused_anomaly found;
+    if (!c->has_score ||
+        !fused_anomaly_find(c->scaler, c->forest, c->feature_count, &outputs, &found))
+        return ALF_OK;
+    c->fused = mem_alloc(sizeof found);
+    if (c->fused == NULL)
+        return error_nomem(err, "the anomaly model");
+    *c->fused = found;
+    return ALF_OK;
+}
+
 alf_status anomaly_chain_init(anomaly_chain *c, engine *scaler, engine *forest,
                               uint32_t feature_count, alf_error *err)
 {
@@ -44,6 +60,7 @@ alf_status anomaly_chain_init(anomaly_chain *c, engine *scaler, engine *forest,
     /* One row through both shows that the files fit each other. */
     TRY_OUT(anomaly_chain_session_init(&s, c, err));
     TRY_OUT(anomaly_chain_run(&s, zeros, 1, &score, &decision, &label, err));
+    TRY_OUT(fuse(c, err));
 out:
     anomaly_chain_session_fini(&s);
     if (status != ALF_OK)
@@ -55,22 +72,42 @@ void anomaly_chain_fini(anomaly_chain *c)
 {
     engine_free(c->scaler);
     engine_free(c->forest);
+    mem_free(c->fused);
     *c = (anomaly_chain){0};
+}
+
+void anomaly_chain_unfuse(anomaly_chain *c)
+{
+    mem_free(c->fused);
+    c->fused = NULL;
+}
+
+static alf_status start_graphs(anomaly_chain_session *s, alf_error *err)
+{
+    const anomaly_chain *c = s->chain;
+    s->scaler = engine_session_new(c->scaler);
+    s->forest = engine_session_new(c->forest);
+    if (c->is_narrow)
+        s->narrow = mem_calloc((size_t)CHAIN_LARGEST_CHUNK * c->feature_count, sizeof *s->narrow);
+    if (s->scaler == NULL || s->forest == NULL || (s->narrow == NULL && c->is_narrow))
+        return error_nomem(err, "a session");
+    return ALF_OK;
+}
+
+static alf_status start_fused(anomaly_chain_session *s, alf_error *err)
+{
+    s->scratch = mem_alloc(fused_anomaly_scratch(s->chain->fused));
+    return s->scratch != NULL ? ALF_OK : error_nomem(err, "a session");
 }
 
 alf_status anomaly_chain_session_init(anomaly_chain_session *s, const anomaly_chain *c,
                                       alf_error *err)
 {
     *s = (anomaly_chain_session){.chain = c};
-    s->scaler = engine_session_new(c->scaler);
-    s->forest = engine_session_new(c->forest);
-    if (c->is_narrow)
-        s->narrow = mem_calloc((size_t)CHAIN_LARGEST_CHUNK * c->feature_count, sizeof *s->narrow);
-    if (s->scaler == NULL || s->forest == NULL || (s->narrow == NULL && c->is_narrow)) {
+    alf_status status = c->fused != NULL ? start_fused(s, err) : start_graphs(s, err);
+    if (status != ALF_OK)
         anomaly_chain_session_fini(s);
-        return error_nomem(err, "a session");
-    }
-    return ALF_OK;
+    return status;
 }
 
 void anomaly_chain_session_fini(anomaly_chain_session *s)
@@ -78,6 +115,7 @@ void anomaly_chain_session_fini(anomaly_chain_session *s)
     engine_session_free(s->scaler);
     engine_session_free(s->forest);
     mem_free(s->narrow);
+    mem_free(s->scratch);
     *s = (anomaly_chain_session){0};
 }
 
@@ -136,6 +174,10 @@ static alf_status run_anomaly_chunk(anomaly_chain_session *s, const double *feat
 alf_status anomaly_chain_run(anomaly_chain_session *s, const double *features, size_t n,
                              double *scores, double *decisions, int *labels, alf_error *err)
 {
+    if (s->scratch != NULL) {
+        fused_anomaly_run(s->chain->fused, features, n, scores, decisions, labels, s->scratch);
+        return ALF_OK;
+    }
     for (size_t done = 0; done < n; done += CHAIN_LARGEST_CHUNK) {
         size_t rows = n - done < CHAIN_LARGEST_CHUNK ? n - done : CHAIN_LARGEST_CHUNK;
         TRY(run_anomaly_chunk(s, features + done * s->chain->feature_count, rows, scores + done,

@@ -2,6 +2,7 @@
  * Add Sub Mul Div Pow, and Max Min Sum Mean of any number of inputs. Integers wrap, as in numpy;
  * division of integers truncates and refuses zero. Max and Min let NaN through.
  */
+#include "base/power.h"
 #include "engine/elementwise.h"
 #include "engine/operators.h"
 
@@ -61,6 +62,12 @@ static int32_t to_int32(double x)
     return x > -2147483648.0 - 1 && x < 2147483648.0 ? (int32_t)x : INT32_MIN;
 }
 
+/* Powers of two are what anomaly scores rest on, and have the same bits on every CPU. */
+static double power(double x, double y)
+{
+    return x >= 2 && x <= 2 ? power_of_two(y) : pow(x, y);
+}
+
 #define LOOP_POW(name, base, exponent, expression)                                                 \
     static void name(void *out, const void *a, const void *b, size_t n, size_t step_a,             \
                      size_t step_b)                                                                \
@@ -76,21 +83,21 @@ static int32_t to_int32(double x)
     }
 
 LOOP_POW(pow_float_float, float, float, powf(x, y))
-LOOP_POW(pow_float_double, float, double, (float)pow((double)x, y))
-LOOP_POW(pow_float_int32, float, int32_t, (float)pow((double)x, (double)y))
-LOOP_POW(pow_float_int64, float, int64_t, (float)pow((double)x, (double)y))
-LOOP_POW(pow_double_float, double, float, pow(x, (double)y))
-LOOP_POW(pow_double_double, double, double, pow(x, y))
-LOOP_POW(pow_double_int32, double, int32_t, pow(x, (double)y))
-LOOP_POW(pow_double_int64, double, int64_t, pow(x, (double)y))
-LOOP_POW(pow_int32_float, int32_t, float, to_int32(pow((double)x, (double)y)))
-LOOP_POW(pow_int32_double, int32_t, double, to_int32(pow((double)x, y)))
-LOOP_POW(pow_int32_int32, int32_t, int32_t, to_int32(pow((double)x, (double)y)))
-LOOP_POW(pow_int32_int64, int32_t, int64_t, to_int32(pow((double)x, (double)y)))
-LOOP_POW(pow_int64_float, int64_t, float, to_int64(pow((double)x, (double)y)))
-LOOP_POW(pow_int64_double, int64_t, double, to_int64(pow((double)x, y)))
-LOOP_POW(pow_int64_int32, int64_t, int32_t, to_int64(pow((double)x, (double)y)))
-LOOP_POW(pow_int64_int64, int64_t, int64_t, to_int64(pow((double)x, (double)y)))
+LOOP_POW(pow_float_double, float, double, (float)power((double)x, y))
+LOOP_POW(pow_float_int32, float, int32_t, (float)power((double)x, (double)y))
+LOOP_POW(pow_float_int64, float, int64_t, (float)power((double)x, (double)y))
+LOOP_POW(pow_double_float, double, float, power(x, (double)y))
+LOOP_POW(pow_double_double, double, double, power(x, y))
+LOOP_POW(pow_double_int32, double, int32_t, power(x, (double)y))
+LOOP_POW(pow_double_int64, double, int64_t, power(x, (double)y))
+LOOP_POW(pow_int32_float, int32_t, float, to_int32(power((double)x, (double)y)))
+LOOP_POW(pow_int32_double, int32_t, double, to_int32(power((double)x, y)))
+LOOP_POW(pow_int32_int32, int32_t, int32_t, to_int32(power((double)x, (double)y)))
+LOOP_POW(pow_int32_int64, int32_t, int64_t, to_int32(power((double)x, (double)y)))
+LOOP_POW(pow_int64_float, int64_t, float, to_int64(power((double)x, (double)y)))
+LOOP_POW(pow_int64_double, int64_t, double, to_int64(power((double)x, y)))
+LOOP_POW(pow_int64_int32, int64_t, int32_t, to_int64(power((double)x, (double)y)))
+LOOP_POW(pow_int64_int64, int64_t, int64_t, to_int64(power((double)x, (double)y)))
 
 /* NOLINTEND(bugprone-macro-parentheses) */
 /* float, double, int32, int64 -> 0..3 */

@@ -130,6 +130,14 @@ alf_status prepare_tree_ensemble(prepare *p)
     return with_temporary(p, TYPES_FLOAT, read_ensemble);
 }
 
+const forest_fast *tree_single_sum(const void *state)
+{
+    const tree_regressor *s = state;
+    bool plain = s->aggregate == AGGREGATE_SUM && s->post == POST_NONE && s->late_base == NULL &&
+                 s->trees.target_count == 1;
+    return plain ? s->fast : NULL;
+}
+
 /* ---- run ---- */
 
 static double narrow(double x, bool wide)

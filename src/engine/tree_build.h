@@ -51,6 +51,10 @@ alf_status tree_read_ensemble(const prepare *p, arena *temporary, tree_source *o
 /* Builds and checks the forest, in the engine's memory. */
 alf_status tree_build(const prepare *p, const tree_source *source, arena *temporary, forest *out);
 
+/* The forest of a TreeEnsemble node whose state this is, when its output is the plain sum for one
+ * target; else, or when the forest does not compile, NULL. */
+const forest_fast *tree_single_sum(const void *state);
+
 /* ---- rows (tree_rows.c) ---- */
 
 /* The rows of input 0: [N, F] or [F]. */

@@ -1,0 +1,270 @@
+/* Reads the two graphs node by node, each node fed by the one before and by constants. */
+#include "engine/fused_anomaly.h"
+
+#include "base/power.h"
+#include "base/span.h"
+#include "engine/graph.h"
+#include "engine/operators.h"
+#include "engine/tree_build.h"
+
+#include <string.h>
+
+/* A walk along the only chain of nodes from the input to the end of a graph. */
+typedef struct chain_walk {
+    const engine *e;
+    size_t next;    /* index of the node expected next */
+    uint32_t value; /* what the node before has made */
+} chain_walk;
+
+static bool is_operator(const engine_node *node, const char *domain, const char *name)
+{
+    return strcmp(node->op->domain, domain) == 0 && strcmp(node->op->name, name) == 0;
+}
+
+/* The next node if it is that operator; its only output becomes the value at hand. */
+static const engine_node *step_to(chain_walk *w, const char *domain, const char *name)
+{
+    if (w->next >= w->e->node_count)
+        return NULL;
+    const engine_node *node = &w->e->nodes[w->next];
+    if (!is_operator(node, domain, name) || node->output_count != 1 || node->outputs[0] == NO_VALUE)
+        return NULL;
+    w->next++;
+    return node;
+}
+
+/* The constant that is input i of a node: of that type and rank 0 or 1. */
+static const tensor *constant_at(const chain_walk *w, const engine_node *node, uint32_t i,
+                                 onnx_type type)
+{
+    if (i >= node->input_count || node->inputs[i] == NO_VALUE)
+        return NULL;
+    const tensor *t = w->e->values[node->inputs[i]].constant;
+    return t != NULL && t->type == type && t->rank <= 1 ? t : NULL;
+}
+
+static bool double_at(const chain_walk *w, const engine_node *node, uint32_t i, double *out)
+{
+    const tensor *t = constant_at(w, node, i, ONNX_DOUBLE);
+    if (t == NULL || t->rank != 0)
+        return false;
+    *out = *(const double *)t->data;
+    return true;
+}
+
+static bool int_at(const chain_walk *w, const engine_node *node, uint32_t i, uint32_t rank,
+                   int64_t *out)
+{
+    const tensor *t = constant_at(w, node, i, ONNX_INT64);
+    if (t == NULL || t->rank != rank || tensor_count(t) != 1)
+        return false;
+    *out = *(const int64_t *)t->data;
+    return true;
+}
+
+/* Whether input i of a node is the value at hand. */
+static bool reads(const chain_walk *w, const engine_node *node, uint32_t i)
+{
+    return i < node->input_count && node->inputs[i] == w->value;
+}
+
+/* A node of one input, the value at hand. */
+static bool unary(chain_walk *w, const char *domain, const char *name, onnx_type type,
+                  const engine_node **out)
+{
+    const engine_node *node = step_to(w, domain, name);
+    if (node == NULL || node->input_count != 1 || !reads(w, node, 0))
+        return false;
+    w->value = node->outputs[0];
+    *out = node;
+    return w->e->values[w->value].type == type;
+}
+
+/* value OP constant, in double. */
+static bool with_double(chain_walk *w, const char *name, double *constant)
+{
+    const engine_node *node = step_to(w, "", name);
+    if (node == NULL || node->input_count != 2 || !reads(w, node, 0) ||
+        !double_at(w, node, 1, constant))
+        return false;
+    w->value = node->outputs[0];
+    return true;
+}
+
+/* One input of that type, [any, columns]. */
+static bool begin(chain_walk *w, const engine *e, onnx_type type, uint32_t columns)
+{
+    if (e->ort != NULL || e->input_count != 1)
+        return false;
+    const onnx_value_info *input = &e->inputs[0];
+    *w = (chain_walk){e, 0, e->input_values[0]};
+    return input->kind == ONNX_VALUE_TENSOR && input->type == type && input->has_shape &&
+           input->rank == 2 && input->dims[0] < 0 && input->dims[1] == (int64_t)columns;
+}
+
+/* ---- scaler ---- */
+
+static bool find_step(chain_walk *w, uint32_t columns, fused_step *out)
+{
+    static const struct {
+        const char *name;
+        int operation;
+    } known[] = {{"Sub", ARITH_SUB}, {"Div", ARITH_DIV}, {"Mul", ARITH_MUL}, {"Add", ARITH_ADD}};
+    const engine_node *node = NULL;
+    for (size_t i = 0; i < sizeof known / sizeof known[0] && node == NULL; i++) {
+        node = step_to(w, "", known[i].name);
+        out->operation = known[i].operation;
+    }
+    if (node == NULL || node->input_count != 2 || !reads(w, node, 0))
+        return false;
+    const tensor *t = constant_at(w, node, 1, ONNX_DOUBLE);
+    if (t == NULL || t->rank != 1 || t->dims[0] != (int64_t)columns)
+        return false;
+    out->operands = t->data;
+    w->value = node->outputs[0];
+    return true;
+}
+
+static bool find_scaler(const engine *e, fused_anomaly *out)
+{
+    chain_walk w;
+    const engine_node *cast;
+    if (!begin(&w, e, ONNX_DOUBLE, out->feature_count) || e->node_count == 0 ||
+        e->node_count > FUSED_STEPS + 1)
+        return false;
+    while (out->step_count + 1 < e->node_count)
+        if (!find_step(&w, out->feature_count, &out->steps[out->step_count++]))
+            return false;
+    return unary(&w, "", "Cast", ONNX_FLOAT, &cast) && e->output_count == 1 &&
+           e->output_values[0] == w.value;
+}
+
+/* ---- forest ---- */
+
+/* [N,1] -> [N] */
+static bool find_squeeze(chain_walk *w)
+{
+    int64_t axis;
+    const engine_node *node = step_to(w, "", "Squeeze");
+    if (node == NULL || node->input_count != 2 || !reads(w, node, 0) ||
+        !int_at(w, node, 1, 1, &axis) || axis != 1)
+        return false;
+    w->value = node->outputs[0];
+    return true;
+}
+
+static bool find_power(chain_walk *w)
+{
+    double base;
+    const engine_node *node = step_to(w, "", "Pow");
+    if (node == NULL || node->input_count != 2 || !reads(w, node, 1) ||
+        !double_at(w, node, 0, &base) || base < 2 || base > 2)
+        return false;
+    w->value = node->outputs[0];
+    return true;
+}
+
+static bool find_label(chain_walk *w, fused_anomaly *out)
+{
+    if (!with_double(w, "Less", &out->zero))
+        return false;
+    const engine_node *node = step_to(w, "", "Where");
+    if (node == NULL || node->input_count != 3 || !reads(w, node, 0) ||
+        !int_at(w, node, 1, 0, &out->below) || !int_at(w, node, 2, 0, &out->otherwise))
+        return false;
+    w->value = node->outputs[0];
+    return true;
+}
+
+static bool is_output(const engine *e, size_t i, uint32_t value)
+{
+    return i == SIZE_MAX || (i < e->output_count && e->output_values[i] == value);
+}
+
+static bool find_trees(const engine *e, const fused_outputs *outputs, fused_anomaly *out)
+{
+    chain_walk w;
+    const engine_node *node, *trees;
+    if (!begin(&w, e, ONNX_FLOAT, out->feature_count) ||
+        !unary(&w, "", "Cast", ONNX_DOUBLE, &node) ||
+        !unary(&w, "ai.onnx.ml", "TreeEnsemble", ONNX_DOUBLE, &trees) || !find_squeeze(&w) ||
+        !unary(&w, "", "Neg", ONNX_DOUBLE, &node) || !with_double(&w, "Div", &out->denominator) ||
+        !find_power(&w) || !unary(&w, "", "Neg", ONNX_DOUBLE, &node))
+        return false;
+    bool fits = is_output(e, outputs->score, w.value);
+    if (!with_double(&w, "Sub", &out->offset))
+        return false;
+    fits = fits && is_output(e, outputs->decision, w.value);
+    if (!find_label(&w, out))
+        return false;
+    out->trees = tree_single_sum(trees->state);
+    return fits && is_output(e, outputs->label, w.value) && w.next == e->node_count &&
+           out->trees != NULL;
+}
+
+bool fused_anomaly_find(const engine *scaler, const engine *detector, uint32_t feature_count,
+                        const fused_outputs *outputs, fused_anomaly *out)
+{
+    *out = (fused_anomaly){.feature_count = feature_count};
+    return find_scaler(scaler, out) && find_trees(detector, outputs, out);
+}
+
+/* ---- run ---- */
+
+static size_t scaled_bytes(const fused_anomaly *m)
+{
+    size_t bytes = (size_t)FUSED_ROWS * m->feature_count * sizeof(double);
+    return bytes + FUSED_ROWS * sizeof(double); /* and the depths */
+}
+
+size_t fused_anomaly_scratch(const fused_anomaly *m)
+{
+    return scaled_bytes(m) + forest_fast_scratch(m->trees, FUSED_ROWS);
+}
+
+static void apply_step(const fused_step *step, double *x, size_t rows, uint32_t columns)
+{
+    for (size_t r = 0; r < rows; r++, x += columns) {
+        const double *y = step->operands;
+        for (uint32_t i = 0; i < columns && step->operation == ARITH_SUB; i++)
+            x[i] = x[i] - y[i];
+        for (uint32_t i = 0; i < columns && step->operation == ARITH_DIV; i++)
+            x[i] = x[i] / y[i];
+        for (uint32_t i = 0; i < columns && step->operation == ARITH_MUL; i++)
+            x[i] = x[i] * y[i];
+        for (uint32_t i = 0; i < columns && step->operation == ARITH_ADD; i++)
+            x[i] = x[i] + y[i];
+    }
+}
+
+/* At most FUSED_ROWS rows. */
+static void run_rows(const fused_anomaly *m, const double *features, size_t n, double *scores,
+                     double *decisions, int *labels, void *scratch)
+{
+    size_t count = n * m->feature_count;
+    double *x = scratch, *depths = x + (size_t)FUSED_ROWS * m->feature_count;
+    memcpy(x, features, count * sizeof *x);
+    for (uint32_t i = 0; i < m->step_count; i++)
+        apply_step(&m->steps[i], x, n, m->feature_count);
+    for (size_t i = 0; i < count; i++)
+        x[i] = (double)(float)x[i];
+    forest_rows rows = {x, ONNX_DOUBLE, m->feature_count};
+    forest_fast_sum(m->trees, &rows, n, depths, depths + FUSED_ROWS);
+    for (size_t r = 0; r < n; r++) {
+        double score = -power_of_two(-depths[r] / m->denominator);
+        scores[r] = score;
+        decisions[r] = score - m->offset;
+        int64_t label = decisions[r] < m->zero ? m->below : m->otherwise;
+        labels[r] = label < 0 ? -1 : 1;
+    }
+}
+
+void fused_anomaly_run(const fused_anomaly *m, const double *features, size_t n, double *scores,
+                       double *decisions, int *labels, void *scratch)
+{
+    for (size_t done = 0; done < n; done += FUSED_ROWS) {
+        size_t rows = n - done < FUSED_ROWS ? n - done : (size_t)FUSED_ROWS;
+        run_rows(m, features + done * m->feature_count, rows, scores + done, decisions + done,
+                 labels + done, scratch);
+    }
+}
