@@ -263,7 +263,8 @@ static void prepare_row(classifier_session *s, const log_event *event, size_t i)
     alf_error err;
     log_profile profile = s->shared->models.profile;
     size_t begin = s->texts.size;
-    if (log_normalise(profile, event->message, &s->normalised, &err) == ALF_OK)
+    double *features = s->features + s->rows * LOG_FEATURES;
+    if (log_prepare(profile, event->message, event->hour, &s->normalised, features, &err) == ALF_OK)
         buf_append_span(&s->texts, buf_span(&s->normalised));
     else
         s->texts.failed = true;
@@ -275,8 +276,6 @@ static void prepare_row(classifier_session *s, const log_event *event, size_t i)
     size_t k = s->rows++;
     s->row[k] = i;
     s->ranges[k] = (row_range){begin, s->texts.size - begin};
-    log_features(profile, event->message, buf_span(&s->normalised), event->hour,
-                 s->features + k * LOG_FEATURES);
 }
 
 static void fail_rows(classifier_session *s, const char *reason)

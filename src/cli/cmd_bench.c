@@ -243,11 +243,9 @@ static alf_status run_rows(bench *b, subject which, size_t at, size_t n, alf_err
         }
         return ALF_OK;
     case SUBJECT_PREPROCESSING:
-        for (size_t i = at; i < at + n; i++) {
-            TRY(log_normalise(c->models.profile, l->messages[i], &b->normalised, err));
-            log_features(c->models.profile, l->messages[i], buf_span(&b->normalised), -1,
-                         b->features);
-        }
+        for (size_t i = at; i < at + n; i++)
+            TRY(log_prepare(c->models.profile, l->messages[i], -1, &b->normalised, b->features,
+                            err));
         return ALF_OK;
     case SUBJECT_ENSEMBLE:
     case SUBJECTS:

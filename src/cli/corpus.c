@@ -56,11 +56,10 @@ static alf_status add_event(corpus *c, const log_event *event, log_profile profi
                             alf_error *err)
 {
     TRY(grow(c, err));
-    TRY(log_normalise(profile, event->message, text, err));
+    double *features = c->features + c->count * LOG_FEATURES;
+    TRY(log_prepare(profile, event->message, event->hour, text, features, err));
     TRY(keep(c, event->message, &c->messages[c->count], err));
     TRY(keep(c, buf_span(text), &c->texts[c->count], err));
-    log_features(profile, event->message, buf_span(text), event->hour,
-                 c->features + c->count * LOG_FEATURES);
     c->count++;
     return ALF_OK;
 }

@@ -10,6 +10,7 @@
 #include "base/error.h"
 #include "base/span.h"
 #include "base/unicode.h"
+#include "logs/normalise_ascii.h"
 #include "logs/patterns.h"
 
 #include <string.h>
@@ -183,4 +184,14 @@ alf_status log_normalise(log_profile profile, alf_span message, buf *out, alf_er
     else
         finish_unicode(out);
     return buf_status(out, err);
+}
+
+alf_status log_prepare(log_profile profile, alf_span message, int hour, buf *out,
+                       double features[LOG_FEATURES], alf_error *err)
+{
+    if (ascii_prepare(profile, message, hour, out, features))
+        return ALF_OK;
+    TRY(log_normalise(profile, message, out, err));
+    log_features(profile, message, buf_span(out), hour, features);
+    return ALF_OK;
 }

@@ -58,6 +58,19 @@ static void assert_normalised(alf_span message, alf_span got, alf_span expected,
     fail();
 }
 
+static void assert_features(log_profile profile, alf_span message, const double *got,
+                            const double *expected)
+{
+    for (int i = 0; i < LOG_FEATURES; i++) {
+        if (got[i] != expected[i])
+            print_error("%s of \"%.*s\": got %.17g, expected %.17g\n",
+                        log_feature_names[profile][i], span_width(message), message.data, got[i],
+                        expected[i]);
+        assert_true(got[i] == expected[i]);
+    }
+}
+
+/* The reference path and the fast one. */
 static void check_sample(const sample *s, buf *text)
 {
     alf_span message = span_of(s->parts[0], s->sizes[0]);
@@ -68,12 +81,10 @@ static void check_sample(const sample *s, buf *text)
         assert_normalised(message, buf_span(text), expected, profile);
         double features[LOG_FEATURES];
         log_features(profile, message, expected, s->hour, features);
-        for (int i = 0; i < LOG_FEATURES; i++) {
-            if (features[i] != s->features[p][i])
-                print_error("%s of \"%.*s\": got %.17g, expected %.17g\n", log_feature_names[p][i],
-                            span_width(message), message.data, features[i], s->features[p][i]);
-            assert_true(features[i] == s->features[p][i]);
-        }
+        assert_features(profile, message, features, s->features[p]);
+        assert_int_equal(log_prepare(profile, message, s->hour, text, features, NULL), ALF_OK);
+        assert_normalised(message, buf_span(text), expected, profile);
+        assert_features(profile, message, features, s->features[p]);
     }
 }
 
@@ -93,7 +104,147 @@ static void test_equals_python(void **state)
     }
     buf_fini(&text);
     gzclose(file);
-    assert_true(count > 1500);
+    assert_true(count > 2500);
+}
+
+static void assert_same_path(alf_span message, buf *expected, buf *got)
+{
+    for (int p = 0; p < 2; p++) {
+        log_profile profile = p == 0 ? LOG_PROFILE_PIPELINE : LOG_PROFILE_SERVING;
+        double wanted[LOG_FEATURES];
+        double features[LOG_FEATURES];
+        assert_int_equal(log_normalise(profile, message, expected, NULL), ALF_OK);
+        log_features(profile, message, buf_span(expected), 7, wanted);
+        assert_int_equal(log_prepare(profile, message, 7, got, features, NULL), ALF_OK);
+        assert_normalised(message, buf_span(got), buf_span(expected), profile);
+        assert_features(profile, message, features, wanted);
+    }
+}
+
+/* Appends a piece that a pattern begins or ends with, a whole match, or noise; and now and then
+ * tears it at the end, so that what follows joins it. */
+static void append_piece(buf *text, uint32_t *random)
+{
+    static const char *const pieces[] = {
+        "10.0.0.1",
+        "192.168.1.254",
+        ".4",
+        ".",
+        "1",
+        "22",
+        "333",
+        "4444",
+        "12345",
+        "0000000",
+        "2024-01-15T10:00:00",
+        "2024-01-15 10:00:00",
+        ".123",
+        "Z",
+        "+01:00",
+        "-0800",
+        "-",
+        ":",
+        "0x",
+        "x",
+        "0xdeadBEEF",
+        "f",
+        "A",
+        "550e8400-e29b-41d4-a716-446655440000",
+        "a716-",
+        "e29b",
+        "a@b.cc",
+        "@",
+        "%",
+        "+",
+        "00:1a:2b:3c:4d:5e",
+        "aa:",
+        "d41d8cd98f00b204e9800998ecf8427e",
+        "da39a3ee5e6b4b0d3255bfef95601890afd80709",
+        "e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855",
+        "/",
+        "/usr/bin",
+        "/a/",
+        "C:\\x",
+        "\\",
+        "error",
+        "FAIL",
+        "Exception",
+        "critical",
+        "_",
+        " ",
+        " ",
+        " ",
+        "  ",
+        "\t",
+        "\n",
+        "\x1c",
+        "<IP>",
+        "(",
+        ")",
+        "=",
+        "[",
+        "]",
+        "Abc",
+        "zZ",
+        "login failed for "};
+    *random = *random * 1664525u + 1013904223u;
+    size_t which = (*random >> 8) % (sizeof pieces / sizeof pieces[0]);
+    size_t size = strlen(pieces[which]);
+    if ((*random >> 24) % 8 == 0)
+        size -= (*random >> 20) % size;
+    buf_append(text, pieces[which], size);
+}
+
+/* Texts of every length up to beyond the longest that the fast path takes. */
+static void test_fast_path_equals_reference(void **state)
+{
+    (void)state;
+    buf text;
+    buf expected;
+    buf got;
+    buf_init(&text);
+    buf_init(&expected);
+    buf_init(&got);
+    uint32_t random = 1;
+    for (int i = 0; i < 12000; i++) {
+        buf_clear(&text);
+        unsigned pieces = i % 100 == 0 ? 400 : (unsigned)i % 24;
+        for (unsigned k = 0; k < pieces; k++)
+            append_piece(&text, &random);
+        char *exact = mem_alloc(text.size); /* so that ASan sees any byte read too many */
+        assert_non_null(exact);
+        if (text.size > 0)
+            memcpy(exact, text.data, text.size);
+        assert_same_path(span_of(exact, text.size), &expected, &got);
+        mem_free(exact);
+    }
+    buf_fini(&text);
+    buf_fini(&expected);
+    buf_fini(&got);
+}
+
+/* Every single byte and pair of bytes, alone and at the edges of blocks of 64. */
+static void test_fast_path_of_all_bytes(void **state)
+{
+    (void)state;
+    buf expected;
+    buf got;
+    buf_init(&expected);
+    buf_init(&got);
+    char text[130];
+    for (int first = 0; first < 256; first++) {
+        for (int second = 0; second < 128; second++) {
+            memset(text, 'a', sizeof text);
+            text[0] = text[63] = (char)first;
+            text[1] = text[64] = (char)second;
+            assert_same_path(span_of(text, 2), &expected, &got);
+            assert_same_path(span_of(text + 62, 3), &expected, &got);
+            if (first < 128)
+                assert_same_path(span_of(text, sizeof text), &expected, &got);
+        }
+    }
+    buf_fini(&expected);
+    buf_fini(&got);
 }
 
 /* normalise.c relies on it: lower case never takes more than three bytes for two. */
@@ -200,9 +351,14 @@ static void test_names(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_equals_python), cmocka_unit_test(test_lower_case_growth),
-        cmocka_unit_test(test_long_texts),    cmocka_unit_test(test_empty),
-        cmocka_unit_test(test_out_of_memory), cmocka_unit_test(test_names),
+        cmocka_unit_test(test_equals_python),
+        cmocka_unit_test(test_fast_path_equals_reference),
+        cmocka_unit_test(test_fast_path_of_all_bytes),
+        cmocka_unit_test(test_lower_case_growth),
+        cmocka_unit_test(test_long_texts),
+        cmocka_unit_test(test_empty),
+        cmocka_unit_test(test_out_of_memory),
+        cmocka_unit_test(test_names),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
