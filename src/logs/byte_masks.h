@@ -5,6 +5,7 @@
 #ifndef ALF_LOGS_BYTE_MASKS_H
 #define ALF_LOGS_BYTE_MASKS_H
 
+#include <stddef.h>
 #include <stdint.h>
 #include <string.h>
 
@@ -23,7 +24,9 @@ typedef struct count_masks {
     uint64_t initial; /* C, E or F in any case */
 } count_masks;
 
-#if defined(__SSE2__)
+/* ALF_PORTABLE: build without it all the same. */
+#if defined(__SSE2__) && !defined(ALF_PORTABLE)
+#define MASKS_SSE2
 #include <emmintrin.h>
 
 typedef struct masks_block {
@@ -33,7 +36,7 @@ typedef struct masks_block {
 static inline masks_block masks_load(const char *p)
 {
     masks_block b;
-    for (int i = 0; i < 4; i++)
+    for (size_t i = 0; i < 4; i++)
         b.part[i] = _mm_loadu_si128((const __m128i *)(const void *)(p + 16 * i));
     return b;
 }

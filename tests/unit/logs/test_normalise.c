@@ -52,6 +52,8 @@ static void assert_normalised(alf_span message, alf_span got, alf_span expected,
 {
     if (span_equal(got, expected))
         return;
+    if (got.size == 0 || expected.size == 0)
+        fail_msg("one of the texts is empty: \"%.*s\"", span_width(message), message.data);
     print_error("profile %s\n  text     %.*s\n  got      %.*s\n  expected %.*s\n",
                 log_profile_name(profile), span_width(message), message.data, span_width(got),
                 got.data, span_width(expected), expected.data);
