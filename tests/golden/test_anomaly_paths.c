@@ -28,7 +28,7 @@ static void read_model(void)
     alf_error err = {0};
     arena_init(&a, 0);
     bundle_init(&to);
-    must(source_open(&from, GOLDEN_FOLDER "/models/v3", &err), &err);
+    must(source_open(&from, GOLDEN_FOLDER "/models/v3", NULL, &err), &err);
     must(bundle_build(&to, &from, (bundle_parts){.anomaly = true}, &err), &err);
     must(extract_scaler(from.scaler, &a, &scale, &err), &err);
     must(extract_isolation_forest(from.isolation, &a, &isolation, &err), &err);
