@@ -11,7 +11,7 @@ expect 3 'absent' bench --model "$work/absent"
 expect 3 'absent' bench --model "$work/b" --input "$work/absent"
 : >"$work/none"
 expect 3 'holds no logs' bench --model "$work/b" --input "$work/none"
-for n in 0 x -1 1x 1, ,1 4097 1,,2; do expect 2 'expected 1 to 4096' bench --model "$work/b" --batch "$n"; done
+for n in 0 x -1 1x '1,' ',1' 4097 '1,,2'; do expect 2 'expected 1 to 4096' bench --model "$work/b" --batch "$n"; done
 expect 2 'more than 8 sizes' bench --model "$work/b" --batch 1,2,3,4,5,6,7,8,9
 for n in 0 x 101 5x; do expect 2 'expected 1 to 100' bench --model "$work/b" --rounds "$n"; done
 expect 2 'takes one number' bench --model "$work/b" --rounds 1,2
