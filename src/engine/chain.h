@@ -13,9 +13,13 @@ enum { CHAIN_MAX_CLASSES = 256, CHAIN_MAX_FEATURES = 256 };
 
 /* ---- text ---- */
 
+struct text_path;
+struct text_path_session;
+
 typedef struct text_chain {
-    engine *vectorizer; /* string[N] -> float[N,F], or double[N,F] */
-    engine *classifier; /* float[N,G], G >= F, or double[N,F] -> label, probabilities */
+    struct text_path *path; /* both graphs compiled (text_path.h); NULL: they are run as they are */
+    engine *vectorizer;     /* string[N] -> float[N,F], or double[N,F] */
+    engine *classifier;     /* float[N,G], G >= F, or double[N,F] -> label, probabilities */
     size_t label_output, probability_output;
     uint32_t term_count;  /* F */
     uint32_t width;       /* G: columns beyond F are absent */
@@ -29,12 +33,16 @@ typedef struct text_chain {
  * are found by running one empty text. */
 alf_status text_chain_init(text_chain *c, engine *vectorizer, engine *classifier,
                            bool zero_is_absent, alf_error *err);
+/* From now on the graphs are run as they are: the slow reference that the path must equal bit for
+ * bit. Before any session is made. */
+void text_chain_interpret(text_chain *c);
 void text_chain_fini(text_chain *c);
 
 typedef struct text_chain_session {
     const text_chain *chain;
+    struct text_path_session *path; /* where the chain has one; the next three are NULL then */
     engine_session *vectorizer, *classifier;
-    float *rows;  /* NULL where is_wide */
+    float *rows;  /* NULL where is_wide, too */
     size_t chunk; /* rows a run */
     /* Where the chain has steps: */
     buf prepared;

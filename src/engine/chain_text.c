@@ -1,9 +1,11 @@
-/* The text chain: vectorizer and classifier over loaded ONNX files. */
+/* The text chain: vectorizer and classifier over loaded ONNX files, compiled where their graphs
+ * allow it (text_path.h). */
 #include "engine/chain.h"
 #include "engine/chain_check.h"
 
 #include "base/mem.h"
 #include "base/span.h"
+#include "engine/text_path.h"
 
 #include <inttypes.h>
 #include <math.h>
@@ -62,6 +64,20 @@ static tensor text_rows(const text_chain *c, const alf_span *texts, size_t n)
     return (tensor){ONNX_STRING, rank, {(int64_t)n, 1}, (void *)(uintptr_t)texts};
 }
 
+/* The columns that the classifier takes, for those that the vectorizer gives. */
+static alf_status find_width(text_chain *c, alf_error *err)
+{
+    const onnx_value_info *input = engine_input(c->classifier, 0);
+    c->width = c->term_count;
+    if (input->has_shape && input->rank == 2 && input->dims[1] > 0) {
+        if (input->dims[1] < c->term_count || input->dims[1] > MAX_COLUMNS ||
+            (c->is_wide && input->dims[1] != c->term_count))
+            return wrong_width(input->dims[1], c->term_count, err);
+        c->width = (uint32_t)input->dims[1];
+    }
+    return ALF_OK;
+}
+
 /* What the vectorizer and the classifier say about their widths, by running one row. */
 static alf_status probe_widths(text_chain *c, engine_session *vectorizer,
                                engine_session *classifier, alf_error *err)
@@ -75,14 +91,7 @@ static alf_status probe_widths(text_chain *c, engine_session *vectorizer,
         outputs[0].dims[0] != 1 || outputs[0].dims[1] < 1 || outputs[0].dims[1] > MAX_COLUMNS)
         return chain_wrong_output(&outputs[0], vectorizer_name, err);
     c->term_count = (uint32_t)outputs[0].dims[1];
-    const onnx_value_info *input = engine_input(c->classifier, 0);
-    c->width = c->term_count;
-    if (input->has_shape && input->rank == 2 && input->dims[1] > 0) {
-        if (input->dims[1] < c->term_count || input->dims[1] > MAX_COLUMNS ||
-            (c->is_wide && input->dims[1] != c->term_count))
-            return wrong_width(input->dims[1], c->term_count, err);
-        c->width = (uint32_t)input->dims[1];
-    }
+    TRY(find_width(c, err));
     TRY(probe_classifier(c, classifier, outputs, err));
     const tensor *p = &outputs[c->probability_output];
     if (p->type != ONNX_FLOAT || p->rank != 2 || p->dims[0] != 1 || p->dims[1] < 2 ||
@@ -102,6 +111,18 @@ static alf_status read_steps(text_chain *c, alf_error *err)
                : ALF_OK;
 }
 
+static alf_status compile_graphs(text_chain *c, alf_error *err)
+{
+    const text_path_shape shape = {c->zero_is_absent, c->is_wide, c->label_output,
+                                   c->probability_output};
+    TRY(text_path_new(c->vectorizer, c->classifier, &shape, &c->path, err));
+    if (c->path == NULL)
+        return ALF_OK;
+    c->term_count = text_path_terms(c->path);
+    c->class_count = text_path_classes(c->path);
+    return find_width(c, err);
+}
+
 alf_status text_chain_init(text_chain *c, engine *vectorizer, engine *classifier,
                            bool zero_is_absent, alf_error *err)
 {
@@ -119,6 +140,9 @@ alf_status text_chain_init(text_chain *c, engine *vectorizer, engine *classifier
     TRY_OUT(chain_want_output(classifier, "label", classifier_name, &c->label_output, err));
     TRY_OUT(chain_want_output(classifier, "probabilities", classifier_name, &c->probability_output,
                               err));
+    TRY_OUT(compile_graphs(c, err));
+    if (c->path != NULL)
+        goto out;
     v = engine_session_new(vectorizer);
     x = engine_session_new(classifier);
     if (v == NULL || x == NULL)
@@ -132,36 +156,55 @@ out:
     return status;
 }
 
+void text_chain_interpret(text_chain *c)
+{
+    text_path_free(c->path);
+    c->path = NULL;
+}
+
 void text_chain_fini(text_chain *c)
 {
+    text_path_free(c->path);
     engine_free(c->vectorizer);
     engine_free(c->classifier);
     *c = (text_chain){0};
+}
+
+/* What a session needs to run the graphs as they are. */
+static alf_status open_graphs(text_chain_session *s, alf_error *err)
+{
+    const text_chain *c = s->chain;
+    s->vectorizer = engine_session_new(c->vectorizer);
+    s->classifier = engine_session_new(c->classifier);
+    if (!c->is_wide)
+        s->rows = mem_calloc(s->chunk * c->width, sizeof *s->rows);
+    return s->vectorizer == NULL || s->classifier == NULL || (s->rows == NULL && !c->is_wide)
+               ? error_nomem(err, "a session")
+               : ALF_OK;
 }
 
 alf_status text_chain_session_init(text_chain_session *s, const text_chain *c, alf_error *err)
 {
     size_t chunk = CHUNK_BYTES / (c->width * (c->is_wide ? sizeof(double) : sizeof(float)));
     chunk = chunk < 1 ? 1 : chunk > CHAIN_LARGEST_CHUNK ? CHAIN_LARGEST_CHUNK : chunk;
+    alf_status status = ALF_OK;
     *s = (text_chain_session){.chain = c, .chunk = chunk};
     buf_init(&s->prepared);
-    s->vectorizer = engine_session_new(c->vectorizer);
-    s->classifier = engine_session_new(c->classifier);
-    if (!c->is_wide)
-        s->rows = mem_calloc(chunk * c->width, sizeof *s->rows);
-    bool steps = text_steps_any(&c->steps);
-    if (steps)
+    if (text_steps_any(&c->steps)) {
         s->prepared_texts = mem_calloc(chunk, sizeof *s->prepared_texts);
-    if (s->vectorizer == NULL || s->classifier == NULL || (s->rows == NULL && !c->is_wide) ||
-        (s->prepared_texts == NULL && steps)) {
-        text_chain_session_fini(s);
-        return error_nomem(err, "a session");
+        status = s->prepared_texts == NULL ? error_nomem(err, "a session") : ALF_OK;
     }
-    return ALF_OK;
+    if (status == ALF_OK)
+        status = c->path != NULL ? text_path_session_new(c->path, true, &s->path, err)
+                                 : open_graphs(s, err);
+    if (status != ALF_OK)
+        text_chain_session_fini(s);
+    return status;
 }
 
 void text_chain_session_fini(text_chain_session *s)
 {
+    text_path_session_free(s->path);
     engine_session_free(s->vectorizer);
     engine_session_free(s->classifier);
     mem_free(s->rows);
@@ -261,6 +304,8 @@ static alf_status run_prepared(text_chain_session *s, const alf_span *texts, siz
                                float *probabilities, uint32_t *labels, uint32_t *terms,
                                alf_error *err)
 {
+    if (s->path != NULL)
+        return text_path_run(s->path, texts, n, probabilities, labels, terms, err);
     for (size_t done = 0; done < n;) {
         size_t rows = rows_together(s, texts + done, n - done);
         TRY(run_text_chunk(s, texts + done, rows, probabilities + done * s->chain->class_count,

@@ -65,6 +65,11 @@ typedef struct load_value {
  * share a slot (plan.c). */
 alf_status plan_memory(engine *e, load_value *values, arena *temporary, alf_error *err);
 
+/* Runs only the nodes behind one, as if it had made `value`; what they read besides must be
+ * constant or made by them. Outputs as for engine_run (session.c). */
+alf_status engine_run_behind(engine_session *s, size_t node, uint32_t value, const tensor *made,
+                             tensor *outputs, alf_error *err);
+
 /* Ends a node's state. */
 void engine_node_fini(engine_node *node);
 

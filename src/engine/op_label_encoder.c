@@ -207,3 +207,16 @@ alf_status run_label_encoder(const kernel_call *c)
     }
     return ALF_OK;
 }
+
+bool label_encoder_describe(const void *state, encoder_facts *out)
+{
+    const label_encoder *s = state;
+    if (s->values.type != ONNX_INT64)
+        return false;
+    *out = (encoder_facts){.slot_count = s->map.capacity,
+                           .slots = s->map.entries,
+                           .values = s->values.data,
+                           .fallback = *(const int64_t *)s->fallback.data,
+                           .seed = s->map.seed};
+    return true;
+}

@@ -287,3 +287,9 @@ alf_status run_arg(const kernel_call *c)
         }
     return ALF_OK;
 }
+
+reduce_facts reduce_describe(const void *state)
+{
+    const reduce *s = state;
+    return (reduce_facts){s->keep_dims, s->axes_input};
+}

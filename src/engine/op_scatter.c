@@ -155,3 +155,14 @@ alf_status run_scatter(const kernel_call *c)
     }
     return ALF_OK;
 }
+
+bool cumsum_is_plain(const void *state)
+{
+    const cumsum *s = state;
+    return !s->exclusive && !s->reverse;
+}
+
+int64_t scatter_axis(const void *state)
+{
+    return *(const int64_t *)state;
+}

@@ -152,3 +152,9 @@ alf_status run_string_normalizer(const kernel_call *c)
         to[i] = list[i];
     return s->change != CASE_NONE ? change_case(c, to, kept) : ALF_OK;
 }
+
+bool string_normalizer_only_lowers(const void *state)
+{
+    const string_normalizer *s = state;
+    return s->change == CASE_LOWER && s->stop_words.count == 0;
+}

@@ -302,3 +302,16 @@ alf_status run_tfidf(const kernel_call *c)
     }
     return ALF_OK;
 }
+
+bool tfidf_describe(const void *state, tfidf_facts *out)
+{
+    const tfidf *s = state;
+    *out = (tfidf_facts){.tokens = &s->tokens,
+                         .edges = &s->edges,
+                         .columns = s->columns,
+                         .node_count = s->node_count,
+                         .token_count = s->token_count,
+                         .max_length = s->max_length,
+                         .column_count = s->output_count};
+    return s->mode == MODE_TF && s->weights == NULL && s->max_skip == 0;
+}

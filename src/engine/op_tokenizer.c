@@ -4,11 +4,13 @@
  * `tokenexp` (a pattern that tokens match).
  *
  * Patterns mean what RE2 makes of them: the leftmost and then longest match, \w \d \b for ASCII
- * only; PCRE2's DFA matcher does that. Invalid UTF-8 parts a text in two. Tokens borrow the bytes
+ * only; PCRE2's DFA matcher does that. Runs of one set of characters, which most vectorizers look
+ * for, need no matcher (text_set.h). Invalid UTF-8 parts a text in two. Tokens borrow the bytes
  * of their string. Matching is bounded by PCRE2's limits; reaching one is an error.
  */
 #define PCRE2_CODE_UNIT_WIDTH 8
 #include "engine/operators.h"
+#include "engine/text_set.h"
 
 #include "base/mem.h"
 #include "base/span.h"
@@ -28,6 +30,9 @@ typedef struct tokenizer {
     size_t pattern_count;
     pcre2_code **patterns; /* separators; or the one that tokens match */
     bool match_tokens;
+    alf_span expression; /* match_tokens */
+    bool is_run;         /* the expression is `run`, and there are no patterns */
+    text_set run;
 } tokenizer;
 
 /* Per session. */
@@ -125,6 +130,11 @@ static alf_status compile_all(const prepare *p, tokenizer *s)
         return ALF_OK;
     if (count == 0 && expression.size == 0)
         return prepare_fail(p, ALF_E_FORMAT, "neither separators nor tokenexp");
+    if (count == 0)
+        TRY(prepare_copy_text(p, expression, &s->expression));
+    s->is_run = count == 0 && text_set_parse(expression, &s->run);
+    if (s->is_run)
+        return ALF_OK;
     const alf_span *patterns = count > 0 ? separators : &expression;
     count = count > 0 ? count : 1;
     TRY(prepare_alloc(p, count, sizeof(pcre2_code *), &s->patterns));
@@ -285,8 +295,20 @@ static alf_status add_part(token_list *l, alf_span text)
     return ALF_OK;
 }
 
+static alf_status add_runs(token_list *l, alf_span text)
+{
+    const tokenizer *s = l->c->state;
+    const char *at = text.data, *end = text.size > 0 ? at + text.size : at;
+    alf_span run;
+    while (text_set_next(&s->run, &at, end, &run))
+        TRY(add_token(l, run));
+    return ALF_OK;
+}
+
 static alf_status add_string(token_list *l, alf_span text)
 {
+    if (((const tokenizer *)l->c->state)->is_run)
+        return add_runs(l, text);
     if (text.size == 0 || unicode_is_valid(text))
         return add_part(l, text);
     const char *at = text.data, *end = text.data + text.size, *part = at;
@@ -348,4 +370,11 @@ alf_status run_tokenizer(const kernel_call *c)
             *to++ = s->pad;
     }
     return ALF_OK;
+}
+
+bool tokenizer_describe(const void *state, alf_span *expression)
+{
+    const tokenizer *s = state;
+    *expression = s->expression;
+    return s->match_tokens && !s->mark && s->min_length == 1 && s->pad.size == 0;
 }

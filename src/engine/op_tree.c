@@ -225,3 +225,11 @@ alf_status run_tree_regressor(const kernel_call *c)
     }
     return ALF_OK;
 }
+
+const forest *tree_ensemble_sums(const void *state)
+{
+    const tree_regressor *s = state;
+    bool plain = s->aggregate == AGGREGATE_SUM && s->post == POST_NONE && s->late_base == NULL &&
+                 s->wide == (s->trees.number == FOREST_F64);
+    return plain ? &s->trees : NULL;
+}

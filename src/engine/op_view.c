@@ -346,3 +346,19 @@ alf_status run_constant_of_shape(const kernel_call *c)
         memcpy(to + i * size, state->data, size);
     return ALF_OK;
 }
+
+int64_t flatten_axis(const void *state)
+{
+    return ((const view *)state)->axis;
+}
+
+bool reshape_allows_zero(const void *state)
+{
+    return ((const view *)state)->allow_zero;
+}
+
+bool shape_is_whole(const void *state)
+{
+    const shape_range *s = state;
+    return s->start == 0 && s->end == INT64_MAX;
+}

@@ -5,7 +5,9 @@
 #ifndef ALF_ENGINE_OPERATORS_H
 #define ALF_ENGINE_OPERATORS_H
 
+#include "base/hash.h"
 #include "engine/kernel.h"
+#include "model/forest.h"
 
 /* The kernel for an operator at a version of its domain, or NULL. */
 const kernel *operator_find(alf_span domain, alf_span name, int64_t version);
@@ -120,5 +122,46 @@ extern const kernel_life life_string_normalizer;
 alf_status prepare_tokenizer(prepare *p);
 alf_status run_tokenizer(const kernel_call *c);
 extern const kernel_life life_tokenizer;
+
+/*
+ * What prepared nodes say about themselves, for text_match.c. state: of a node of that operator.
+ */
+
+/* Sums along axes given as an input, over all of them. */
+typedef struct reduce_facts {
+    bool keep_dims, axes_input;
+} reduce_facts;
+reduce_facts reduce_describe(const void *state);
+
+bool string_normalizer_only_lowers(const void *state); /* LOWER, no stop words */
+/* Tokens that match one expression; no marks, no least length, rows filled up with "". */
+bool tokenizer_describe(const void *state, alf_span *expression);
+/* A map from strings to int64. */
+typedef struct encoder_facts {
+    size_t slot_count; /* of `slots`, of which some are free */
+    const strmap_entry *slots;
+    const int64_t *values; /* by the number in the slot */
+    int64_t fallback;
+    uint64_t seed;
+} encoder_facts;
+bool label_encoder_describe(const void *state, encoder_facts *out);
+
+/* Counts without skips of n-grams of numbers. */
+typedef struct tfidf_facts {
+    const strmap *tokens;   /* int64 -> token */
+    const strmap *edges;    /* {node, token}, two uint32 -> node; node 0 is the root */
+    const int32_t *columns; /* per node, or negative */
+    uint32_t node_count, token_count;
+    int64_t max_length, column_count;
+} tfidf_facts;
+bool tfidf_describe(const void *state, tfidf_facts *out);
+
+bool cumsum_is_plain(const void *state); /* neither exclusive nor reverse */
+int64_t scatter_axis(const void *state);
+int64_t flatten_axis(const void *state);
+bool reshape_allows_zero(const void *state);
+bool shape_is_whole(const void *state);
+/* The forest of TreeEnsemble where its output is nothing but forest_sum, or NULL. */
+const forest *tree_ensemble_sums(const void *state);
 
 #endif

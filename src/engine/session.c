@@ -180,19 +180,33 @@ static alf_status copy_output(engine_session *s, size_t i, const tensor *inputs,
     return ALF_OK;
 }
 
-static alf_status run_graph(engine_session *s, const tensor *inputs, tensor *outputs,
+/* Runs the nodes from `first` on. inputs: the caller's memory, one tensor per graph input. */
+static alf_status run_nodes(engine_session *s, size_t first, const tensor *inputs, tensor *outputs,
                             alf_error *err)
 {
     const engine *e = s->e;
-    for (size_t i = 0; i < e->input_count; i++)
-        s->tensors[e->input_values[i]] = inputs[i];
-    for (size_t n = 0; n < e->node_count; n++)
+    for (size_t n = first; n < e->node_count; n++)
         TRY(run_node(s, &e->nodes[n], err));
     for (size_t i = 0; i < e->output_count; i++) {
         outputs[i] = s->tensors[e->output_values[i]];
         TRY(copy_output(s, i, inputs, &outputs[i], err));
     }
     return ALF_OK;
+}
+
+static alf_status run_graph(engine_session *s, const tensor *inputs, tensor *outputs,
+                            alf_error *err)
+{
+    for (size_t i = 0; i < s->e->input_count; i++)
+        s->tensors[s->e->input_values[i]] = inputs[i];
+    return run_nodes(s, 0, inputs, outputs, err);
+}
+
+alf_status engine_run_behind(engine_session *s, size_t node, uint32_t value, const tensor *made,
+                             tensor *outputs, alf_error *err)
+{
+    s->tensors[value] = *made;
+    return run_nodes(s, node + 1, made, outputs, err);
 }
 
 static alf_status run_runtime(engine_session *s, const tensor *inputs, tensor *outputs,
