@@ -82,16 +82,16 @@ static inline void twin_compare(const text_chain *c, const twin_answers *found,
 }
 
 /* Runs the texts in batches and compares. */
-static inline void twin_batches(const text_chain *c, text_path_session *s, const alf_span *texts,
+static inline void twin_batches(const text_chain *c, text_chain_session *s, const alf_span *texts,
                                 size_t n, size_t batch, const twin_answers *wanted)
 {
     twin_answers found;
     alf_error err = {0};
     twin_answers_init(&found, c, n);
     for (size_t at = 0; at < n; at += batch)
-        must(text_path_run(s, texts + at, n - at < batch ? n - at : batch,
-                           found.probabilities + at * c->class_count, found.labels + at,
-                           found.terms + at, &err),
+        must(text_chain_run(s, texts + at, n - at < batch ? n - at : batch,
+                            found.probabilities + at * c->class_count, found.labels + at,
+                            found.terms + at, &err),
              &err);
     twin_compare(c, &found, wanted, texts, n);
     twin_answers_fini(&found);
@@ -103,7 +103,7 @@ static inline void text_twin_check(const text_twin *t, const alf_span *texts, si
     static const size_t batches[] = {1, 3, 64, 65, SIZE_MAX};
     const text_chain *c = &t->compiled;
     text_chain_session slow;
-    text_path_session *session;
+    text_chain_session fast;
     twin_answers wanted;
     alf_error err = {0};
     assert_non_null(c->path);
@@ -118,10 +118,12 @@ static inline void text_twin_check(const text_twin *t, const alf_span *texts, si
     for (size_t i = 0; i < sizeof batches / sizeof batches[0]; i++) {
         size_t batch = batches[i] < n ? batches[i] : n > 0 ? n : 1;
         for (int memo = 0; memo < 2; memo++) {
-            must(text_path_session_new(c->path, memo != 0, &session, &err), &err);
+            must(text_chain_session_init(&fast, c, &err), &err);
+            text_path_session_free(fast.path);
+            must(text_path_session_new(c->path, memo != 0, &fast.path, &err), &err);
             for (int again = 0; again < 2; again++) /* the second time from the memo */
-                twin_batches(c, session, texts, n, batch, &wanted);
-            text_path_session_free(session);
+                twin_batches(c, &fast, texts, n, batch, &wanted);
+            text_chain_session_fini(&fast);
         }
     }
     twin_answers_fini(&wanted);
