@@ -40,7 +40,7 @@ static bool is_constant(const forest *f, uint32_t tree)
             continue;
         if (first == NULL)
             first = v;
-        if (memcmp(&v->weight, &first->weight, sizeof v->weight) != 0 || v->target != first->target)
+        if (v->weight != first->weight || v->target != first->target) /* one zero will do */
             return false;
     }
     return true;
