@@ -7,16 +7,16 @@ packages_of() {
     case "$1" in
     build)
         echo gcc cmake make pkg-config libc6-dev libpcre2-dev libutf8proc-dev libyaml-dev \
-            libjansson-dev zlib1g-dev libbz2-dev liblzma-dev liblz4-dev libssl-dev
+            libjansson-dev zlib1g-dev libbz2-dev liblzma-dev liblz4-dev libssl-dev libevent-dev
         ;;
-    check) echo libcmocka-dev jq ;;
+    check) echo libcmocka-dev jq curl openssl python3 python3-jsonschema ;;
     lint) echo clang clang-tidy clang-format cppcheck shellcheck mandoc git ;;
     fuzz) echo clang libclang-rt-14-dev ;;
     arm64)
         # Needs `dpkg --add-architecture arm64`, which `make check-arm64` does.
         echo gcc-aarch64-linux-gnu libc6-dev-arm64-cross qemu-user
         printf '%s:arm64 ' libpcre2-dev libutf8proc-dev libyaml-dev libjansson-dev zlib1g-dev \
-            libbz2-dev liblzma-dev liblz4-dev libssl-dev libcmocka-dev
+            libbz2-dev liblzma-dev liblz4-dev libssl-dev libevent-dev libcmocka-dev
         ;;
     peers) echo python3 python3-venv python3-pip ;;
     bench) echo python3-yaml ;;

@@ -34,6 +34,7 @@ struct classifier_session {
     row_range ranges[CHUNK];
     size_t row[CHUNK]; /* the batch row behind each row that reaches the models */
     size_t rows;
+    uint64_t model_time; /* nanoseconds, since it was opened */
     const char *failed[CHUNK]; /* by batch row: why it fails open, or NULL */
     rule_match matches[CHUNK]; /* by batch row */
     alf_span spans[CHUNK];
@@ -200,6 +201,11 @@ void classifier_session_free(classifier_session *s)
     mem_free(s);
 }
 
+uint64_t classifier_session_model_time(const classifier_session *s)
+{
+    return s->model_time;
+}
+
 /* ---- counting ---- */
 
 static void count(atomic_uint_fast64_t *counter, uint64_t n)
@@ -207,10 +213,12 @@ static void count(atomic_uint_fast64_t *counter, uint64_t n)
     atomic_fetch_add_explicit(counter, n, memory_order_relaxed);
 }
 
-static void count_component(classifier *c, int component, size_t logs, uint64_t start)
+static uint64_t count_component(classifier *c, int component, size_t logs, uint64_t start)
 {
+    uint64_t took = clock_now() - start;
     count(&c->counters[component].logs, logs);
-    count(&c->counters[component].nanoseconds, clock_now() - start);
+    count(&c->counters[component].nanoseconds, took);
+    return took;
 }
 
 /* Reports a run to the component's breaker. */
@@ -394,7 +402,7 @@ static void run_rows(classifier_session *s, const log_event *events, size_t n, v
         if (s->failed[i] == NULL)
             match_rules(s, i);
     }
-    count_component(s->shared, COMPONENT_RULES, n, start);
+    (void)count_component(s->shared, COMPONENT_RULES, n, start);
     for (size_t i = 0; i < n; i++)
         if (!verdicts[i].compliance_bypassed && s->failed[i] == NULL)
             prepare_row(s, &events[i], i);
@@ -409,12 +417,12 @@ static void run_chunk(classifier_session *s, const log_event *events, size_t n, 
     if (c->models.has_text && s->rows > 0) {
         uint64_t start = clock_now();
         run_text(s);
-        count_component(c, COMPONENT_TEXT, s->rows, start);
+        s->model_time += count_component(c, COMPONENT_TEXT, s->rows, start);
     }
     if (c->models.has_anomaly && s->rows > 0) {
         uint64_t start = clock_now();
         run_anomaly(s);
-        count_component(c, COMPONENT_ANOMALY, s->rows, start);
+        s->model_time += count_component(c, COMPONENT_ANOMALY, s->rows, start);
     }
     for (size_t i = 0; i < n; i++) {
         if (verdicts[i].compliance_bypassed)

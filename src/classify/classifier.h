@@ -55,6 +55,9 @@ typedef struct classifier_session classifier_session;
 alf_status classifier_session_new(classifier *c, classifier_session **out, alf_error *err);
 void classifier_session_free(classifier_session *s);
 
+/* Nanoseconds that the session has spent in ONNX models so far. */
+uint64_t classifier_session_model_time(const classifier_session *s);
+
 /* verdicts: n, filled in order. Spans in them borrow from the classifier. */
 void classifier_run(classifier_session *s, const log_event *events, size_t n, verdict *verdicts);
 

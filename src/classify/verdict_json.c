@@ -205,9 +205,9 @@ static void print_json(const verdict_style *style, const classifier *c, const lo
     buf_append_span(out, time);
     if (style->components)
         put_components(out, c, v);
-    if (event->field_count > 0)
+    if (style->fields && event->field_count > 0)
         put_log(out, event);
-    BUF_APPEND_LITERAL(out, "}\n");
+    buf_append_char(out, '}');
 }
 
 /* "critical   0.97  rule_based   matched_rule  message": control characters become blanks. */
@@ -229,16 +229,30 @@ static void print_text(const log_event *event, const verdict *v, buf *out)
     buf_append_char(out, '\n');
 }
 
+static alf_span print_time(double milliseconds, char text[32])
+{
+    int size = snprintf(text, 32, "%.4f", milliseconds);
+    return span_of(text, size > 0 && size < 32 ? (size_t)size : 0);
+}
+
+void verdict_print_object(const verdict_style *style, const classifier *c, const log_event *event,
+                          const verdict *v, double milliseconds, buf *out)
+{
+    char text[32];
+    print_json(style, c, event, v, print_time(milliseconds, text), out);
+}
+
 void verdict_print(const verdict_style *style, const classifier *c, const log_event *events,
                    const verdict *verdicts, size_t n, double milliseconds, buf *out)
 {
     char text[32];
-    int size = snprintf(text, sizeof text, "%.4f", milliseconds);
-    alf_span time = {text, size > 0 && (size_t)size < sizeof text ? (size_t)size : 0};
+    alf_span time = print_time(milliseconds, text);
     for (size_t i = 0; i < n; i++) {
-        if (style->text)
+        if (style->text) {
             print_text(&events[i], &verdicts[i], out);
-        else
-            print_json(style, c, &events[i], &verdicts[i], time, out);
+            continue;
+        }
+        print_json(style, c, &events[i], &verdicts[i], time, out);
+        buf_append_char(out, '\n');
     }
 }

@@ -88,7 +88,7 @@ static alf_status read_settings(classification *c, const args_values *values,
 {
     TRY(config_load(&c->config, value_of(values, "config"), err));
     TRY(read_format(value_of(values, "format"), &c->input, err));
-    c->options.batch = (size_t)c->config.batch_size;
+    c->options.batch = (size_t)c->config.serve.batch_size;
     settings_options given = {.model = value_of(values, "model"),
                               .rules = value_of(values, "rules"),
                               .profile = value_of(values, "profile"),
@@ -142,7 +142,8 @@ static alf_status set_up(classification *c, const args_values *values, alf_error
     c->options.classifier = c->classifier;
     c->options.style = (verdict_style){.components = value_of(values, "components") != NULL,
                                        .explain = value_of(values, "explain") != NULL,
-                                       .text = value_of(values, "text") != NULL};
+                                       .text = value_of(values, "text") != NULL,
+                                       .fields = true};
     TRY(open_output(&c->options, value_of(values, "output"), values, err));
     return verdict_stream_new(&c->options, &c->stream, err);
 }

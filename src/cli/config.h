@@ -9,6 +9,7 @@
 #include "base/buf.h"
 #include "base/error.h"
 #include "engine/engine.h"
+#include "serve/settings.h"
 
 typedef struct config {
     arena memory; /* strings below live here or are constants */
@@ -21,15 +22,13 @@ typedef struct config {
     const char *anomaly_onnx, *classifier_onnx, *scaler_path,
         *vectorizer_path; /* "" = look in path */
     double weight_rules, weight_text, weight_anomaly;
-    double batch_size;
-    double max_latency_ms;
-    double timeout_seconds;
     const char *rules_path; /* "" = built in */
     const char *optimization_level;
     double intra_op_num_threads, inter_op_num_threads;
     bool enable_cpu_mem_arena, enable_mem_pattern;
     const char *providers;       /* one line, separated by spaces */
     const char *runtime_library; /* "" = where the loader looks */
+    serve_settings serve;
 } config;
 
 /* Defaults. The caller calls config_fini. */

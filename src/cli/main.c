@@ -10,7 +10,7 @@
 
 static const args_command *const commands[] = {
     &command_convert, &command_validate, &command_classify, &command_compare,
-    &command_bench,   &command_shadow,   &command_version,
+    &command_bench,   &command_shadow,   &command_serve,    &command_version,
 };
 
 enum { COMMAND_COUNT = sizeof commands / sizeof commands[0] };
@@ -86,6 +86,8 @@ int main(int argc, char **argv)
     const char *name = argc > 1 ? argv[1] : "";
     if (strcmp(name, "--version") == 0)
         name = "version";
+    if (strcmp(name, "--mode") == 0 && argc > 2 && strcmp(argv[2], "service") == 0)
+        return run_command(&command_serve, argc - 3, argv + 3);
     for (size_t i = 0; i < COMMAND_COUNT; i++)
         if (strcmp(name, commands[i]->name) == 0)
             return run_command(commands[i], argc - 2, argv + 2);

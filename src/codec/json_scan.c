@@ -216,10 +216,26 @@ static size_t container_end(alf_span text, size_t at)
 
 static size_t scalar_end(alf_span text, size_t at)
 {
-    while (at < text.size && text.data[at] != ',' && text.data[at] != '}' &&
+    while (at < text.size && text.data[at] != ',' && text.data[at] != '}' && text.data[at] != ']' &&
            !is_space(text.data[at]))
         at++;
     return at;
+}
+
+/* Takes the value that starts at i. */
+static void take_value(alf_span text, size_t i, size_t *at, json_member *out)
+{
+    out->is_string = text.data[i] == '"';
+    if (out->is_string) {
+        size_t end = string_end(text, i + 1);
+        out->value = span_of(text.data + i + 1, end - i - 1);
+        *at = end < text.size ? end + 1 : end;
+        return;
+    }
+    bool container = text.data[i] == '{' || text.data[i] == '[';
+    size_t end = container ? container_end(text, i) : scalar_end(text, i);
+    out->value = span_of(text.data + i, end - i);
+    *at = end;
 }
 
 bool json_scan_next(alf_span object, size_t *at, json_member *out)
@@ -237,17 +253,21 @@ bool json_scan_next(alf_span object, size_t *at, json_member *out)
         i++;
     if (i >= object.size)
         return false;
-    out->is_string = object.data[i] == '"';
-    if (out->is_string) {
-        end = string_end(object, i + 1);
-        out->value = span_of(object.data + i + 1, end - i - 1);
-        *at = end < object.size ? end + 1 : end;
-        return true;
-    }
-    bool container = object.data[i] == '{' || object.data[i] == '[';
-    end = container ? container_end(object, i) : scalar_end(object, i);
-    out->value = span_of(object.data + i, end - i);
-    *at = end;
+    take_value(object, i, at, out);
+    return true;
+}
+
+bool json_scan_item(alf_span array, size_t *at, json_member *out)
+{
+    size_t i = *at;
+    out->key = span_of(NULL, 0);
+    if (i == 0 && array.size > 0)
+        i++; /* the opening bracket */
+    while (i < array.size && (is_space(array.data[i]) || array.data[i] == ','))
+        i++;
+    if (i >= array.size || array.data[i] == ']')
+        return false;
+    take_value(array, i, at, out);
     return true;
 }
 

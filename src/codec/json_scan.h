@@ -24,6 +24,9 @@ typedef struct json_member {
  * one). *at starts at 0. false: no more. */
 bool json_scan_next(alf_span object, size_t *at, json_member *out);
 
+/* The same for the items of an array inside an accepted object; out->key is empty. */
+bool json_scan_item(alf_span array, size_t *at, json_member *out);
+
 /* Writes a string without its escapes to out, which has room for text.size bytes; returns the size.
  * Half of a surrogate pair becomes U+FFFD. */
 size_t json_scan_unescape(alf_span text, char *out);

@@ -1,0 +1,136 @@
+/* GET /metrics: what the workers counted, and the state of now. */
+#include "base/clock.h"
+#include "base/mem.h"
+#include "base/span.h"
+#include "serve/route.h"
+
+#include <stdio.h>
+#include <string.h>
+#include <sys/resource.h>
+#include <unistd.h>
+
+static void gauge(buf *out, const char *name, const char *help, double value)
+{
+    metrics_head(out, name, "gauge", help);
+    metrics_sample(out, name, NULL, 0, value);
+}
+
+static void counter(buf *out, const char *name, const char *help, double value)
+{
+    metrics_head(out, name, "counter", help);
+    metrics_sample(out, name, NULL, 0, value);
+}
+
+static void put_models(const models *m, buf *out)
+{
+    static const models_file files[] = {MODELS_CLASSIFIER, MODELS_ANOMALY};
+    static const char *const names[] = {"tfidf_xgboost", "anomaly_detector"};
+    const bool loaded[] = {m->has_text, m->has_anomaly};
+    metrics_head(out, "ai_filter_onnx_model_loaded", "gauge", "1: the model runs as ONNX.");
+    for (size_t i = 0; i < 2; i++)
+        metrics_sample(out, "ai_filter_onnx_model_loaded",
+                       &(metrics_label){"model", span_from_string(names[i])}, 1, loaded[i]);
+    metrics_head(out, "ai_filter_onnx_model_size_kb", "gauge", "Size of the model's file in KiB.");
+    for (size_t i = 0; i < 2; i++)
+        if (loaded[i])
+            metrics_sample(out, "ai_filter_onnx_model_size_kb",
+                           &(metrics_label){"model", span_from_string(names[i])}, 1,
+                           (double)m->layout.size[files[i]] / 1024);
+}
+
+static void put_breakers(classifier *k, buf *out)
+{
+    uint64_t now = clock_now();
+    metrics_head(out, "ai_filter_circuit_breaker_state", "gauge", "0 closed, 1 open, 2 half open.");
+    for (int i = 0; i < COMPONENTS; i++)
+        metrics_sample(
+            out, "ai_filter_circuit_breaker_state",
+            &(metrics_label){"circuit_name", span_from_string(classifier_component_names[i])}, 1,
+            (double)breaker_state_at(&k->breakers[i], now));
+}
+
+static void put_reloads(server *s, buf *out)
+{
+    const char *name = "ai_filter_reloads_total";
+    metrics_head(out, name, "counter", "Reloads, by how they ended.");
+    metrics_sample(out, name, &(metrics_label){"result", SPAN_LITERAL("done")}, 1,
+                   (double)atomic_load(&s->reloads_done));
+    metrics_sample(out, name, &(metrics_label){"result", SPAN_LITERAL("failed")}, 1,
+                   (double)atomic_load(&s->reloads_failed));
+    name = "ai_filter_feedback_total";
+    metrics_head(out, name, "counter", "Feedback, by what became of it.");
+    metrics_sample(out, name, &(metrics_label){"result", SPAN_LITERAL("stored")}, 1,
+                   (double)atomic_load(&s->feedback_written));
+    metrics_sample(out, name, &(metrics_label){"result", SPAN_LITERAL("failed")}, 1,
+                   (double)atomic_load(&s->feedback_failed));
+}
+
+static double resident_bytes(void)
+{
+    unsigned long long size = 0;
+    unsigned long long resident = 0;
+    FILE *file = fopen("/proc/self/statm", "re");
+    if (file == NULL)
+        return 0;
+    char text[128] = "";
+    if (fgets(text, sizeof text, file) != NULL &&
+        sscanf(text, "%llu %llu", &size, &resident) != 2) // NOLINT(cert-err34-c)
+        resident = 0;
+    (void)fclose(file);
+    return (double)resident * (double)sysconf(_SC_PAGESIZE);
+}
+
+static void put_process(const server *s, buf *out)
+{
+    struct rusage usage = {0};
+    (void)getrusage(RUSAGE_SELF, &usage);
+    double cpu = (double)(usage.ru_utime.tv_sec + usage.ru_stime.tv_sec) +
+                 (double)(usage.ru_utime.tv_usec + usage.ru_stime.tv_usec) / 1e6;
+    counter(out, "process_cpu_seconds_total", "CPU time used, user and system.", cpu);
+    gauge(out, "process_resident_memory_bytes", "Resident memory.", resident_bytes());
+    gauge(out, "process_start_time_seconds", "Start, in seconds since 1970.",
+          (double)s->started_at);
+}
+
+static void put_state(connection *c, buf *out)
+{
+    server *s = c->worker->server;
+    const generation *g = c->worker->use->of;
+    put_models(&g->classifier->models, out);
+    put_breakers(g->classifier, out);
+    put_reloads(s, out);
+    gauge(out, "ai_filter_generation", "Number of the configuration in use, from 1.",
+          (double)g->number);
+    gauge(out, "ai_filter_loaded_timestamp_seconds", "When it was loaded.", (double)g->loaded_at);
+    gauge(out, "ai_filter_workers", "Event loops.", s->worker_count);
+    if (g->tls != NULL)
+        gauge(out, "ai_filter_certificate_expiry_timestamp_seconds", "When the certificate ends.",
+              (double)tls_expires(g->tls));
+    metrics_head(out, "ai_filter_build_info", "gauge", "The version, as a label.");
+    metrics_sample(out, "ai_filter_build_info",
+                   &(metrics_label){"version", SPAN_LITERAL(ALF_VERSION)}, 1, 1);
+    put_process(s, out);
+}
+
+void api_metrics(connection *c, alf_span body)
+{
+    server *s = c->worker->server;
+    buf out;
+    (void)body;
+    metrics **of = mem_calloc(s->worker_count, sizeof(metrics *));
+    buf_init(&out);
+    if (of != NULL) {
+        for (unsigned i = 0; i < s->worker_count; i++)
+            of[i] = &s->workers[i].metrics;
+        metrics_print(of, s->worker_count, &out);
+        put_state(c, &out);
+    }
+    if (of == NULL || out.failed)
+        reply_error_with(c, 503, "Retry-After: 1\r\n", "out of memory");
+    else
+        reply_send(c, &(reply){.status = 200,
+                               .type = "text/plain; version=0.0.4; charset=utf-8",
+                               .body = buf_span(&out)});
+    buf_fini(&out);
+    mem_free(of);
+}

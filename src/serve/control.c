@@ -1,0 +1,225 @@
+/*
+ * The control thread's work: reloads and feedback. A reload loads aside, gives every worker its use
+ * of the new generation, and lets go of the old one; its last user frees it.
+ */
+#include "serve/control.h"
+
+#include "base/log.h"
+#include "base/span.h"
+#include "codec/json_write.h"
+
+#include <stdio.h>
+#include <string.h>
+#include <time.h>
+
+/* ---- answers ---- */
+
+static void answer(mail *task, int status)
+{
+    task->kind = MAIL_ANSWER;
+    task->status = status;
+    mailbox_send(&task->from->mail, task);
+}
+
+static void answer_detail(mail *task, int status, const char *detail)
+{
+    json_writer w;
+    buf_clear(&task->text);
+    json_write_init(&w, &task->text, false);
+    json_write_begin_object(&w);
+    json_write_key(&w, "detail");
+    json_write_cstring(&w, detail);
+    json_write_end_object(&w);
+    buf_append_char(&task->text, '\n');
+    answer(task, status);
+}
+
+static void answer_error(mail *task, int status, const alf_error *err)
+{
+    char text[1024];
+    answer_detail(task, status, error_text(err, text, sizeof text));
+}
+
+/* ---- reload ---- */
+
+/* A use for each worker, or none at all. */
+static alf_status make_uses(server *s, generation *g, mail **list, alf_error *err)
+{
+    *list = NULL;
+    for (unsigned i = 0; i < s->worker_count; i++) {
+        mail *m = mail_new(MAIL_USE);
+        alf_status status =
+            m == NULL ? error_nomem(err, "a reload") : generation_use_new(g, &m->use, err);
+        if (m != NULL) {
+            m->from = &s->workers[i];
+            m->next = *list;
+            *list = m;
+        }
+        if (status == ALF_OK)
+            continue;
+        while (*list != NULL) {
+            mail *next = (*list)->next;
+            mail_free(*list);
+            *list = next;
+        }
+        return status;
+    }
+    return ALF_OK;
+}
+
+static void warn_fixed(const serve_settings *old, const serve_settings *new)
+{
+    log_message m;
+    if (strcmp(old->listen, new->listen) == 0 && old->workers == new->workers &&
+        old->batch_size == new->batch_size)
+        return;
+    log_start(
+        &m, LOG_LEVEL_WARNING,
+        "server.listen, server.workers and model.performance.batch_size change with a restart "
+        "only");
+    log_send(&m);
+}
+
+void control_use(server *s, generation *g)
+{
+    log_level level = LOG_LEVEL_INFO;
+    const serve_settings *settings = &g->plan.settings;
+    (void)log_level_from_name(settings->log_level, &level);
+    log_configure(level, strcmp(settings->log_format, "json") == 0);
+    generation_release(s->current);
+    s->current = g;
+}
+
+static alf_status load(server *s, alf_error *err)
+{
+    generation *g;
+    mail *list;
+    TRY(generation_load(s->source, s->generations + 1, &g, err));
+    alf_status status = make_uses(s, g, &list, err);
+    if (status != ALF_OK) {
+        generation_release(g);
+        return status;
+    }
+    warn_fixed(&s->current->plan.settings, &g->plan.settings);
+    s->generations++;
+    while (list != NULL) {
+        mail *next = list->next;
+        mailbox_send(&list->from->mail, list);
+        list = next;
+    }
+    control_use(s, g);
+    return ALF_OK;
+}
+
+static void remember_failure(server *s, const alf_error *err)
+{
+    char text[1024];
+    (void)error_text(err, text, sizeof text);
+    (void)pthread_mutex_lock(&s->reload_lock);
+    memcpy(s->reload_error, text, sizeof text);
+    s->reload_failed_at = (int64_t)time(NULL);
+    (void)pthread_mutex_unlock(&s->reload_lock);
+}
+
+alf_status control_reload(server *s, alf_error *err)
+{
+    log_message m;
+    alf_status status = load(s, err);
+    if (status == ALF_OK) {
+        atomic_fetch_add(&s->reloads_done, 1);
+        log_start(&m, LOG_LEVEL_INFO, "reloaded");
+        log_integer(&m, "generation", (int64_t)s->generations);
+        log_string(&m, "bundle", s->current->plan.classifier.bundle);
+    } else {
+        atomic_fetch_add(&s->reloads_failed, 1);
+        remember_failure(s, err);
+        log_start(&m, LOG_LEVEL_ERROR, "the reload failed; the service goes on as it was");
+        log_error(&m, err);
+    }
+    log_send(&m);
+    return status;
+}
+
+static void reload_for(server *s, mail *task)
+{
+    alf_error err = {0};
+    if (control_reload(s, &err) != ALF_OK) {
+        answer_error(task, 500, &err);
+        return;
+    }
+    buf_clear(&task->text);
+    buf_printf(&task->text, "{\"status\":\"reloaded\",\"generation\":%llu}\n",
+               (unsigned long long)s->generations);
+    answer(task, 200);
+}
+
+/* ---- feedback ---- */
+
+static alf_status append(server *s, const mail *task, alf_error *err)
+{
+    const serve_settings *settings = &s->current->plan.settings;
+    if (s->feedback.fd < 0)
+        TRY(feedback_open(&s->feedback, settings->feedback_path, err));
+    uint64_t most = (uint64_t)(settings->feedback_max_mb * 1024 * 1024);
+    return feedback_append(&s->feedback, buf_span(&task->text), most, err);
+}
+
+static void fail_feedback(server *s, mail *task, const alf_error *err)
+{
+    static log_limit limit;
+    log_message m;
+    bool full = err->status == ALF_E_LIMIT;
+    atomic_fetch_add(&s->feedback_failed, 1);
+    atomic_store(&s->feedback_broken, true);
+    log_start_limited(&m, &limit, LOG_LEVEL_ERROR, "feedback is lost");
+    log_error(&m, err);
+    log_send(&m);
+    answer_detail(task, full ? 507 : 503,
+                  full ? "the feedback file is full" : "the feedback cannot be written");
+}
+
+static void feedback_for(server *s, mail *task)
+{
+    alf_error err = {0};
+    if (append(s, task, &err) != ALF_OK) {
+        fail_feedback(s, task, &err);
+        return;
+    }
+    /* Answered when it is on the disk: control_settle. */
+    task->next = s->unsynced;
+    s->unsynced = task;
+}
+
+void control_settle(server *s)
+{
+    alf_error err = {0};
+    if (s->unsynced == NULL)
+        return;
+    bool done = feedback_sync(&s->feedback, &err) == ALF_OK;
+    while (s->unsynced != NULL) {
+        mail *task = s->unsynced;
+        s->unsynced = task->next;
+        if (!done) {
+            fail_feedback(s, task, &err);
+            continue;
+        }
+        atomic_fetch_add(&s->feedback_written, 1);
+        atomic_store(&s->feedback_broken, false);
+        buf_clear(&task->text);
+        buf_append_string(&task->text, "{\"status\":\"stored\"}\n");
+        answer(task, 200);
+    }
+}
+
+void control_take(void *owner, mail *m)
+{
+    server *s = owner;
+    if (m->kind == MAIL_RELOAD)
+        reload_for(s, m);
+    else if (m->kind == MAIL_FEEDBACK)
+        feedback_for(s, m);
+    else {
+        s->running--;
+        mail_free(m);
+    }
+}

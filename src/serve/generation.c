@@ -1,0 +1,162 @@
+/* Loading and proving a generation. */
+#include "serve/generation.h"
+
+#include "base/embedded.h"
+#include "base/mem.h"
+#include "base/span.h"
+#include "logs/reader.h"
+
+#include <string.h>
+#include <time.h>
+
+enum { PROOF_BATCH = 128 };
+
+static alf_status check_verdicts(const verdict *verdicts, size_t n, size_t before, alf_error *err)
+{
+    for (size_t i = 0; i < n; i++)
+        if (verdicts[i].fail_open_used)
+            return error_set(err, ALF_E_MISMATCH,
+                             "the bundle fails on log %zu of the built-in proof (%s); it is not "
+                             "used",
+                             before + i + 1, verdicts[i].fail_reason);
+    return ALF_OK;
+}
+
+typedef struct proof {
+    classifier_session *session;
+    log_reader *reader;
+    arena scratch;
+    log_event *events;
+    verdict *verdicts;
+} proof;
+
+static alf_status prove_all(proof *p, alf_error *err)
+{
+    TRY(log_reader_feed(p->reader, embedded_parity, err));
+    TRY(log_reader_feed(p->reader, span_of(NULL, 0), err));
+    size_t done = 0;
+    for (bool got = true; got;) {
+        size_t n = 0;
+        for (; n < PROOF_BATCH && got; n += got)
+            TRY(log_reader_next(p->reader, &p->scratch, &p->events[n], &got, err));
+        classifier_run(p->session, p->events, n, p->verdicts);
+        TRY(check_verdicts(p->verdicts, n, done, err));
+        done += n;
+    }
+    return ALF_OK;
+}
+
+/* The logs of the proof are nobody's. */
+static void forget_counts(classifier *c)
+{
+    atomic_store(&c->logs, 0);
+    atomic_store(&c->fail_open, 0);
+    atomic_store(&c->bypassed, 0);
+    for (int i = 0; i < COMPONENTS; i++) {
+        atomic_store(&c->counters[i].logs, 0);
+        atomic_store(&c->counters[i].nanoseconds, 0);
+        atomic_store(&c->counters[i].failures, 0);
+    }
+}
+
+static alf_status prove(classifier *c, alf_error *err)
+{
+    proof p = {.reader = log_reader_new(LOG_INPUT_TEXT, 0),
+               .events = mem_calloc(PROOF_BATCH + 1, sizeof *p.events),
+               .verdicts = mem_calloc(PROOF_BATCH, sizeof *p.verdicts)};
+    arena_init(&p.scratch, 0);
+    alf_status status = classifier_session_new(c, &p.session, err);
+    if (status == ALF_OK) {
+        bool enough = p.reader != NULL && p.events != NULL && p.verdicts != NULL;
+        status = enough ? prove_all(&p, err) : error_nomem(err, "the proof of a bundle");
+    }
+    classifier_session_free(p.session);
+    log_reader_free(p.reader);
+    mem_free(p.events);
+    mem_free(p.verdicts);
+    arena_fini(&p.scratch);
+    forget_counts(c);
+    return status;
+}
+
+static alf_status load_parts(generation *g, alf_error *err)
+{
+    const serve_settings *s = &g->plan.settings;
+    TRY(auth_load(&g->api, s->api_tokens_file, "ALF_API_TOKENS", err));
+    TRY(auth_load(&g->metrics, s->metrics_tokens_file, "ALF_METRICS_TOKENS", err));
+    TRY(auth_load(&g->admin, s->admin_tokens_file, "ALF_ADMIN_TOKENS", err));
+    if (g->metrics.count == 0)
+        g->metrics = g->api;
+    if (g->admin.count == 0)
+        g->admin = g->api;
+    TRY(tls_load(s, &g->tls, err));
+    TRY(classifier_open(&g->plan.classifier, &g->classifier, err));
+    return prove(g->classifier, err);
+}
+
+alf_status generation_load(const serve_source *source, uint64_t number, generation **out,
+                           alf_error *err)
+{
+    *out = NULL;
+    generation *g = mem_calloc(1, sizeof *g);
+    if (g == NULL)
+        return error_nomem(err, "a configuration");
+    alf_status status = source->load(source->context, &g->plan, err);
+    if (status != ALF_OK) {
+        mem_free(g);
+        return status;
+    }
+    g->source = source;
+    g->number = number;
+    g->loaded_at = (int64_t)time(NULL);
+    atomic_init(&g->references, 1);
+    status = load_parts(g, err);
+    if (status != ALF_OK) {
+        generation_release(g);
+        return status;
+    }
+    *out = g;
+    return ALF_OK;
+}
+
+void generation_hold(generation *g)
+{
+    atomic_fetch_add(&g->references, 1);
+}
+
+void generation_release(generation *g)
+{
+    if (g == NULL || atomic_fetch_sub(&g->references, 1) > 1)
+        return;
+    classifier_free(g->classifier);
+    SSL_CTX_free(g->tls);
+    g->source->unload(&g->plan);
+    mem_free(g);
+}
+
+alf_status generation_use_new(generation *g, generation_use **out, alf_error *err)
+{
+    *out = NULL;
+    generation_use *u = mem_calloc(1, sizeof *u);
+    if (u == NULL)
+        return error_nomem(err, "a worker");
+    alf_status status = classifier_session_new(g->classifier, &u->session, err);
+    if (status != ALF_OK) {
+        mem_free(u);
+        return status;
+    }
+    generation_hold(g);
+    u->of = g;
+    u->users = 1;
+    *out = u;
+    return ALF_OK;
+}
+
+void generation_use_leave(generation_use *u)
+{
+    if (u == NULL || --u->users > 0)
+        return;
+    classifier_session_free(u->session);
+    generation_release(u->of);
+    mem_free(u);
+}

@@ -1,0 +1,43 @@
+/*
+ * All that a reload replaces: configuration, bundle, rules, tokens, certificates. Immutable once
+ * loaded and counted by its users; requests finish on the generation that they began with.
+ */
+#ifndef ALF_SERVE_GENERATION_H
+#define ALF_SERVE_GENERATION_H
+
+#include "serve/auth.h"
+#include "serve/settings.h"
+#include "serve/tls.h"
+
+#include <stdatomic.h>
+
+typedef struct generation {
+    atomic_uint references;
+    uint64_t number;   /* from 1 */
+    int64_t loaded_at; /* seconds since 1970 */
+    const serve_source *source;
+    serve_plan plan;
+    classifier *classifier;
+    auth_tokens api, metrics, admin;
+    SSL_CTX *tls; /* NULL: plain connections */
+} generation;
+
+/* Loads everything and proves that it classifies: each of the built-in logs must get a verdict
+ * without failing open. *out has one reference, the caller's. */
+alf_status generation_load(const serve_source *source, uint64_t number, generation **out,
+                           alf_error *err);
+
+void generation_hold(generation *g);
+void generation_release(generation *g); /* NULL allowed; the last one frees it */
+
+/* A generation as one thread uses it: with a session of its own. Used by that thread only. */
+typedef struct generation_use {
+    generation *of;
+    classifier_session *session;
+    unsigned users; /* requests under way, plus one while it is the current one */
+} generation_use;
+
+alf_status generation_use_new(generation *g, generation_use **out, alf_error *err); /* users: 1 */
+void generation_use_leave(generation_use *u); /* NULL allowed; the last user frees it */
+
+#endif
