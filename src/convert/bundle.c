@@ -188,7 +188,7 @@ static alf_status build_text(bundle *b, const source *s, alf_span adopt, alf_err
     onnx_model *graph = NULL;
     TRY(from_file(extract_classifier(s->classifier, &b->memory, &model, err), s->classifier_file,
                   err));
-    TRY(from_file(write_vectorizer(s->vectorizer, model.kind == CLASSIFIER_LINEAR,
+    TRY(from_file(write_vectorizer(s->vectorizer, text_classifier_is_wide(&model),
                                    &b->files[BUNDLE_VECTORIZER], err),
                   s->vectorizer_file, err));
     TRY(name_classes(b, s, model.class_count, err));

@@ -20,8 +20,8 @@ alf_status emit_vectorizer(const text_vectorizer *model, onnx_model **out, alf_e
 alf_status emit_vectorizer_wide(const text_vectorizer *model, onnx_model **out, alf_error *err);
 /* float[N,F] "float_input" (0 or NaN = absent) -> int64[N] "label", float[N,C] "probabilities" */
 alf_status emit_boosted(const boosted_classifier *model, onnx_model **out, alf_error *err);
-/* Any classifier -> int64[N] "label", float[N,C] "probabilities". A linear one takes double[N,F]
- * "input", the others float[N,F] "float_input". */
+/* Any classifier -> int64[N] "label", float[N,C] "probabilities". One for which
+ * text_classifier_is_wide takes double[N,F] "input", the others float[N,F] "float_input". */
 alf_status emit_classifier(const text_classifier *model, onnx_model **out, alf_error *err);
 
 #endif

@@ -1,12 +1,13 @@
 /*
- * Any classifier -> ONNX. scikit-learn's are computed in float64 from the first sum to the label;
- * only the probabilities that leave the graph are rounded to float32, as those of the boosted ones
- * are. A zero is a zero here: nothing is made missing.
+ * Any classifier -> ONNX. Those of scikit-learn and LightGBM are computed in float64 from the first
+ * sum to the label; only the probabilities that leave the graph are rounded to float32, as those of
+ * the boosted ones are. A zero is a zero here, but where LightGBM was told to take it as missing.
  */
 #include "convert/emit_internal.h"
 
 #include <inttypes.h>
 #include <math.h>
+#include <stdio.h>
 
 /* ---- pieces ---- */
 
@@ -54,32 +55,76 @@ static alf_status finish_graph(onnx_model *m, uint32_t class_count, alf_error *e
 
 /* ---- trees ---- */
 
+/* "sums" -> "shares" */
 static alf_status link_trees(onnx_model *m, const tree_classifier *t, alf_error *err)
 {
-    if (t->link == TREE_AVERAGE) {
+    const char *sums = "sums";
+    if (t->divisor > 0) {
+        sums = t->link == TREE_AVERAGE ? "shares" : "means";
         TRY(emit_double(m, "trees", t->divisor, err));
-        TRY(emit_node(m, "Div", "sums trees", "shares", err));
-    } else if (t->link == TREE_SOFTMAX) {
-        TRY(with_axis(m, "Softmax", "sums", "shares", err));
-    } else {
-        TRY(emit_double(m, "slope", t->slope, err));
-        TRY(emit_node(m, "Mul", "sums slope", "margins", err));
-        TRY(emit_node(m, "Sigmoid", "margins", "p", err));
-        TRY(complement(m, err));
+        TRY(emit_node(m, "Div", "sums trees", sums, err));
     }
+    if (t->link == TREE_AVERAGE)
+        return ALF_OK;
+    if (t->link == TREE_SOFTMAX)
+        return with_axis(m, "Softmax", sums, "shares", err);
+    TRY(emit_double(m, "slope", t->slope, err));
+    TRY(emit_node(m, "Mul", t->divisor > 0 ? "means slope" : "sums slope", "margins", err));
+    if (t->link == TREE_LOGISTIC_EACH)
+        return emit_node(m, "Sigmoid", "margins", "shares", err);
+    TRY(emit_node(m, "Sigmoid", "margins", "p", err));
+    return complement(m, err);
+}
+
+static alf_status label_trees(onnx_model *m, const tree_classifier *t, alf_error *err)
+{
     if (!t->label_from_sums)
         return label_of_largest(m, "shares", err);
     return t->link == TREE_LOGISTIC ? label_of_sign(m, "GreaterOrEqual", err)
                                     : label_of_largest(m, "sums", err);
 }
 
+static bool every_feature(const tree_classifier *t)
+{
+    for (uint32_t i = 0; i < t->trees.feature_count; i++)
+        if (!t->zero_is_missing[i])
+            return false;
+    return true;
+}
+
+/* "input" -> "x": zeros of the features that say so become NaN. */
+static alf_status drop_zeros(onnx_model *m, const tree_classifier *t, alf_error *err)
+{
+    const char *dropped = "near_zero";
+    TRY(emit_double(m, "zero_range", TREE_ZERO, err));
+    TRY(emit_double(m, "missing", (double)NAN, err));
+    TRY(emit_node(m, "Abs", "input", "size", err));
+    TRY(emit_node(m, "LessOrEqual", "size zero_range", "near_zero", err));
+    if (!every_feature(t)) {
+        dropped = "dropped";
+        TRY(onnx_add_initializer(m, "droppable", ONNX_BOOL, 1,
+                                 (const int64_t[]){t->trees.feature_count}, t->zero_is_missing,
+                                 err));
+        TRY(emit_node(m, "And", "near_zero droppable", dropped, err));
+    }
+    char inputs[64];
+    (void)snprintf(inputs, sizeof inputs, "%s missing input", dropped);
+    return emit_node(m, "Where", inputs, "x", err);
+}
+
 static alf_status build_trees(onnx_model *m, const text_classifier *c, alf_error *err)
 {
     const tree_classifier *t = &c->as.trees;
-    TRY(emit_input(m, "float_input", ONNX_FLOAT, t->trees.feature_count, err));
-    TRY(emit_cast(m, "float_input", "x", ONNX_DOUBLE, err));
-    TRY(emit_tree_ensemble(m, &t->trees, "x", "sums", err));
+    const char *rows = t->is_wide ? "input" : "float_input";
+    TRY(emit_input(m, rows, t->is_wide ? ONNX_DOUBLE : ONNX_FLOAT, t->trees.feature_count, err));
+    if (t->zero_is_missing != NULL)
+        TRY(drop_zeros(m, t, err));
+    else if (!t->is_wide)
+        TRY(emit_cast(m, "float_input", "x", ONNX_DOUBLE, err));
+    bool direct = t->is_wide && t->zero_is_missing == NULL;
+    TRY(emit_tree_ensemble(m, &t->trees, direct ? rows : "x", "sums", err));
     TRY(link_trees(m, t, err));
+    TRY(label_trees(m, t, err));
     return finish_graph(m, c->class_count, err);
 }
 
@@ -90,9 +135,13 @@ static bool trees_fit(const text_classifier *c)
     if (t->trees.number != FOREST_F64 || t->trees.feature_count == 0 ||
         t->trees.target_count != (one_sum ? 1 : c->class_count))
         return false;
-    if (t->link == TREE_AVERAGE)
-        return t->divisor > 0 && isfinite(t->divisor);
-    return !one_sum || (c->class_count == 2 && t->slope > 0 && isfinite(t->slope));
+    if (!(t->divisor >= 0) || !isfinite(t->divisor) ||
+        (t->link == TREE_AVERAGE && !(t->divisor > 0)) ||
+        (t->zero_is_missing != NULL && !t->is_wide))
+        return false;
+    bool has_slope = one_sum || t->link == TREE_LOGISTIC_EACH;
+    return (!one_sum || c->class_count == 2) &&
+           (!has_slope || (t->slope > 0 && isfinite(t->slope)));
 }
 
 /* ---- linear ---- */

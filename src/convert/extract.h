@@ -1,7 +1,8 @@
 /*
  * Estimators read as values -> plain models. One function per kind of estimator; each checks the
  * class, every parameter and every size, and refuses what it cannot represent exactly, by class and
- * option. Everything built lives in the arena. Sources: scikit-learn and XGBoost (docs/formats.md).
+ * option. Everything built lives in the arena. Sources: scikit-learn, XGBoost and LightGBM
+ * (docs/formats.md).
  */
 #ifndef ALF_CONVERT_EXTRACT_H
 #define ALF_CONVERT_EXTRACT_H
@@ -20,6 +21,11 @@ alf_status extract_boosted(const value *object, arena *a, boosted_classifier *ou
 /* The bytes of a booster alone: a model file (.bin, .json, .ubj) or the `handle` of a Booster. A
  * file that XGBClassifier.save_model wrote predicts as that classifier. */
 alf_status extract_booster(alf_span bytes, arena *a, boosted_classifier *out, alf_error *err);
+
+/* A Booster as its pickle would hold it, around the bytes of a model file (borrowed): for readers
+ * that take one. package: "xgboost" or "lightgbm". */
+alf_status extract_wrap_booster(const char *package, alf_span bytes, arena *a, const value **out,
+                                alf_error *err);
 
 /* Any classifier that a bundle can hold. Its column k is class k of classifier_labels. */
 alf_status extract_classifier(const value *object, arena *a, text_classifier *out, alf_error *err);

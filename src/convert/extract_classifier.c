@@ -4,12 +4,14 @@
  */
 #include "base/span.h"
 #include "convert/extract.h"
+#include "convert/extract_lightgbm.h"
 #include "convert/extract_sklearn.h"
 #include "convert/extract_sklearn_families.h"
 #include "convert/support.h"
 
 #include <inttypes.h>
 #include <stdio.h>
+#include <string.h>
 
 static alf_status extract_xgboost(const value *object, arena *a, text_classifier *out,
                                   alf_error *err)
@@ -31,7 +33,13 @@ typedef struct family {
     "dart; "                                                                                       \
     "early stopping; num_parallel_tree; categorical splits (from 1.5)"
 #define XGBOOST_REFUSED "gblinear, other objectives, multi-output trees"
-#define VOTES           "any; class_weight and sample weights are in the leaves"
+#define LIGHTGBM_OPTIONS                                                                           \
+    "objectives binary, multiclass, multiclassova, cross_entropy; boosting gbdt, dart, goss, rf; " \
+    "early stopping; use_missing, zero_as_missing; categorical splits"
+#define LIGHTGBM_REFUSED                                                                           \
+    "linear_tree, other objectives, pred_early_stop, a feature split both with zero as missing and " \
+    "as a number, or both by categories and by a threshold"
+#define VOTES "any; class_weight and sample weights are in the leaves"
 
 static const family families[] = {
     {"xgboost",
@@ -43,6 +51,11 @@ static const family families[] = {
      extract_xgboost,
      {"0.90 to 3.1", XGBOOST_OPTIONS, XGBOOST_REFUSED}},
     {"xgboost", "Booster", extract_xgboost, {"0.90 to 3.1", XGBOOST_OPTIONS, XGBOOST_REFUSED}},
+    {"lightgbm",
+     "LGBMClassifier",
+     extract_lightgbm,
+     {"2.2 to 4.6", LIGHTGBM_OPTIONS, LIGHTGBM_REFUSED}},
+    {"lightgbm", "Booster", extract_lightgbm, {"2.2 to 4.6", LIGHTGBM_OPTIONS, LIGHTGBM_REFUSED}},
     {"sklearn.ensemble",
      "RandomForestClassifier",
      extract_random_forest,
@@ -78,6 +91,13 @@ static const family families[] = {
      {"0.19 to 1.8", "as LogisticRegression", "float32 or sparse coef_"}},
 };
 
+/* LightGBM's Booster is not the first of that name. */
+static const char *title(const family *f)
+{
+    return f->extract == extract_lightgbm && strcmp(f->name, "Booster") == 0 ? "lightgbm.Booster"
+                                                                             : f->name;
+}
+
 enum { FAMILIES = sizeof families / sizeof families[0] };
 
 static const family *find_family(const value *object)
@@ -92,7 +112,7 @@ bool extract_classifier_support(size_t i, const char **name, const support_row *
 {
     if (i >= FAMILIES)
         return false;
-    *name = families[i].name;
+    *name = title(&families[i]);
     *row = &families[i].support;
     return true;
 }
@@ -103,7 +123,7 @@ static alf_status unsupported(const value *object, alf_error *err)
     size_t used = 0;
     for (size_t i = 0; i < FAMILIES && used < sizeof names; i++) {
         int n = snprintf(names + used, sizeof names - used, "%s%s", i > 0 ? ", " : "",
-                         families[i].name);
+                         title(&families[i]));
         used += n > 0 ? (size_t)n : 0;
     }
     return error_at(err, ALF_E_UNSUPPORTED, object != NULL ? object->offset : ALF_NO_OFFSET,
@@ -150,6 +170,36 @@ bool extract_is_classifier(const value *object)
         return extract_is_classifier(last);
     }
     return find_family(object) != NULL || value_attribute(object, "classes_") != NULL;
+}
+
+/* What a Booster is made of, when no pickle has made it. */
+typedef struct wrapped {
+    value object, class_, state, key, handle;
+    value_pair pair;
+} wrapped;
+
+alf_status extract_wrap_booster(const char *package, alf_span bytes, arena *a, const value **out,
+                                alf_error *err)
+{
+    wrapped *w = arena_alloc(a, 1, sizeof *w);
+    if (w == NULL)
+        return error_nomem(err, "a booster");
+    w->class_.kind = VALUE_GLOBAL;
+    w->class_.as.global.module = span_from_string(package);
+    w->class_.as.global.name = SPAN_LITERAL("Booster");
+    w->key.kind = VALUE_STRING;
+    w->key.as.text = SPAN_LITERAL("handle");
+    w->handle.kind = VALUE_BYTES;
+    w->handle.as.text = bytes;
+    w->pair = (value_pair){&w->key, &w->handle};
+    w->state.kind = VALUE_DICT;
+    w->state.as.dict.pairs = &w->pair;
+    w->state.as.dict.count = w->state.as.dict.capacity = 1;
+    w->object.kind = VALUE_OBJECT;
+    w->object.as.object.class_ = &w->class_;
+    w->object.as.object.state = &w->state;
+    *out = &w->object;
+    return ALF_OK;
 }
 
 /* ---- labels ---- */
@@ -219,6 +269,8 @@ alf_status extract_classifier_labels(const value *object, const value *encoder,
                                      alf_error *err)
 {
     const value *classes = value_attribute(object, "classes_");
+    if (classes == NULL)
+        classes = value_attribute(object, "_classes"); /* LightGBM */
     if (classes != NULL && value_length(classes) != class_count)
         classes = NULL;
     if (encoder != NULL && (classes == NULL || class_number(classes, 0) >= 0))

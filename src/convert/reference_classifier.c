@@ -9,9 +9,10 @@ enum { MAX_CLASSES = 1000 };
 
 struct reference_classifier {
     size_t classes;
-    reference_boosted *boosted; /* one of these three */
+    reference_boosted *boosted; /* one of these four */
     reference_trees *trees;
     reference_linear *linear;
+    reference_lightgbm *lightgbm;
     float *narrow; /* probabilities of boosted */
 };
 
@@ -72,6 +73,12 @@ static alf_status open_family(reference_classifier *r, const value *object, alf_
         TRY(reference_class_count(object, &r->classes, err));
         return reference_linear_new(object, &r->linear, err);
     }
+    if (value_is_a(object, "lightgbm", "LGBMClassifier") ||
+        value_is_a(object, "lightgbm", "Booster")) {
+        TRY(reference_lightgbm_new(object, &r->lightgbm, err));
+        r->classes = reference_lightgbm_classes(r->lightgbm);
+        return ALF_OK;
+    }
     TRY(reference_boosted_new(object, &r->boosted, err));
     r->classes = reference_boosted_classes(r->boosted);
     r->narrow = mem_calloc(r->classes, sizeof *r->narrow);
@@ -105,6 +112,8 @@ alf_status reference_classifier_run(reference_classifier *r, const reference_row
         return reference_trees_run(r->trees, row, probabilities, label, err);
     if (r->linear != NULL)
         return reference_linear_run(r->linear, row, probabilities, label, err);
+    if (r->lightgbm != NULL)
+        return reference_lightgbm_run(r->lightgbm, row, probabilities, label, err);
     TRY(reference_boosted_run(r->boosted, row, r->narrow, label, err));
     for (size_t i = 0; i < r->classes; i++)
         probabilities[i] = (double)r->narrow[i];
@@ -118,6 +127,7 @@ void reference_classifier_free(reference_classifier *r)
     reference_boosted_free(r->boosted);
     reference_trees_free(r->trees);
     reference_linear_free(r->linear);
+    reference_lightgbm_free(r->lightgbm);
     mem_free(r->narrow);
     mem_free(r);
 }

@@ -1,6 +1,6 @@
 /*
- * The joblib engine's scikit-learn classifiers: one struct per family, chosen among by
- * reference_classifier.c. Written apart from extract_sklearn_*.c on purpose, and kept plain.
+ * The joblib engine's classifiers of scikit-learn and LightGBM: one struct per family, chosen among
+ * by reference_classifier.c. Written apart from extract_*.c on purpose, and kept plain.
  * Nothing here is for other modules; reference.h is their interface.
  */
 #ifndef ALF_CONVERT_REFERENCE_CLASSIFIER_H
@@ -26,5 +26,13 @@ alf_status reference_linear_new(const value *object, reference_linear **out, alf
 alf_status reference_linear_run(const reference_linear *r, const reference_row *row,
                                 double *probabilities, uint32_t *label, alf_error *err);
 void reference_linear_free(reference_linear *r);
+
+/* LightGBM: LGBMClassifier or Booster. */
+typedef struct reference_lightgbm reference_lightgbm;
+alf_status reference_lightgbm_new(const value *object, reference_lightgbm **out, alf_error *err);
+size_t reference_lightgbm_classes(const reference_lightgbm *r);
+alf_status reference_lightgbm_run(reference_lightgbm *r, const reference_row *row,
+                                  double *probabilities, uint32_t *label, alf_error *err);
+void reference_lightgbm_free(reference_lightgbm *r);
 
 #endif

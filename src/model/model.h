@@ -44,20 +44,28 @@ typedef struct boosted_classifier {
 } boosted_classifier;
 
 typedef enum tree_link {
-    TREE_AVERAGE,  /* probabilities = sums / divisor */
-    TREE_LOGISTIC, /* one sum: probability of class 1 = sigmoid(slope * sum) */
-    TREE_SOFTMAX   /* one sum per class */
+    TREE_AVERAGE,      /* probabilities = sums / divisor */
+    TREE_LOGISTIC,     /* one sum: probability of class 1 = sigmoid(slope * sum) */
+    TREE_SOFTMAX,      /* one sum per class */
+    TREE_LOGISTIC_EACH /* one sum per class: sigmoid(slope * sum), which need not add up to 1 */
 } tree_link;
 
-/* scikit-learn's tree classifiers. Inputs are rounded to float32, everything after is float64. */
+/* The tree classifiers of scikit-learn and LightGBM. Everything is float64 but scikit-learn's rows,
+ * which are rounded to float32. */
 typedef struct tree_classifier {
     forest trees; /* FOREST_F64 */
     tree_link link;
-    double divisor; /* TREE_AVERAGE: the number of trees */
-    double slope;   /* TREE_LOGISTIC: 1, or 2 for the exponential loss */
-    /* The label is the first largest sum, or sum >= 0; else that of the probabilities, p1 > p0. */
+    double divisor; /* sums are divided by it first; 0: they are not. TREE_AVERAGE has one */
+    double slope;   /* TREE_LOGISTIC, TREE_LOGISTIC_EACH */
+    /* The label is the first largest sum, or sum >= 0; else the first largest probability. */
     bool label_from_sums;
+    bool is_wide; /* rows are float64 */
+    /* Per feature, or NULL for none: a value within TREE_ZERO of 0 is missing (NaN to the trees).
+     */
+    bool *zero_is_missing;
 } tree_classifier;
+
+#define TREE_ZERO ((double)1e-35F)
 
 typedef enum linear_link {
     LINEAR_ONE_VS_REST, /* sigmoid of each sum, divided by their total */
@@ -77,7 +85,7 @@ typedef struct linear_classifier {
 
 typedef enum classifier_kind {
     CLASSIFIER_BOOSTED, /* a zero is an absent term, and that is a missing value */
-    CLASSIFIER_TREES,   /* a zero is a zero */
+    CLASSIFIER_TREES,   /* a zero is a zero; rows as is_wide says */
     CLASSIFIER_LINEAR   /* a zero is a zero, and rows are float64 */
 } classifier_kind;
 
@@ -91,6 +99,12 @@ typedef struct text_classifier {
         linear_classifier linear;
     } as;
 } text_classifier;
+
+/* Whether the classifier takes float64 rows. */
+static inline bool text_classifier_is_wide(const text_classifier *c)
+{
+    return c->kind == CLASSIFIER_LINEAR || (c->kind == CLASSIFIER_TREES && c->as.trees.is_wide);
+}
 
 /* Class names in the order of the classifier's columns. */
 typedef struct class_labels {

@@ -1,9 +1,10 @@
 /*
- * Classifiers and scalers of scikit-learn 0.19 to 1.8 with the library's own answers
- * (fixtures/classifiers, written by scripts/fixtures/make_classifier_fixtures.py): the joblib
- * engine, and the ONNX graph in our engine, both give those answers. Labels are equal;
- * probabilities within 1e-12 in the joblib engine, and 1e-7 out of the graph, which rounds them to
- * float32. ONNX Runtime is held to the same by scripts/peers/check_emitted.sh.
+ * Classifiers and scalers of scikit-learn 0.19 to 1.8 and classifiers of LightGBM 2.2 to 4.6 with
+ * the libraries' own answers (fixtures/classifiers and fixtures/lightgbm, written by
+ * make_classifier_fixtures.py and make_lightgbm.py in scripts/fixtures): the joblib engine, and the
+ * ONNX graph in our engine, both give those answers. Labels are equal; probabilities within 1e-12
+ * in the joblib engine (LightGBM: equal to the bit, or the last), and 1e-7 out of the graph, which
+ * rounds them to float32. ONNX Runtime is held to the same by scripts/peers/check_emitted.sh.
  */
 #include "emit_case.h"
 
@@ -16,15 +17,18 @@
 #include <math.h>
 #include <zlib.h>
 
-#define FOLDER ALF_TEST_SOURCE_DIR "/tests/unit/convert/fixtures/classifiers"
+#define FIXTURES ALF_TEST_SOURCE_DIR "/tests/unit/convert/fixtures/"
 
-static const char *fixture_folder = FOLDER; /* or ALF_CLASSIFIER_FIXTURES: models by chance */
+static const char *fixture_folder; /* one of these, or ALF_CLASSIFIER_FIXTURES: models by chance */
+
+#define LAST_BIT 0x1p-53
 
 enum { MAX_ROWS = 32, MAX_COLUMNS = 32, MAX_CLASSES = 16 };
 
 typedef struct fixture {
-    char name[256]; /* of the case, for messages */
-    joblib_file *file;
+    char name[256];    /* of the case, for messages */
+    joblib_file *file; /* NULL: root is the Booster of a text file */
+    buf text;
     const value *root;
     json_t *answers;
     arena memory;
@@ -46,7 +50,8 @@ static bool failed(const fixture *f, const char *what, size_t row)
 
 static double number_at(const json_t *array, size_t i)
 {
-    return json_number_value(json_array_get(array, i));
+    const json_t *number = json_array_get(array, i);
+    return json_is_null(number) ? (double)NAN : json_number_value(number);
 }
 
 static json_t *answer(const fixture *f, const char *key)
@@ -98,6 +103,9 @@ static bool check_joblib_engine(const fixture *f, const questions *q)
     reference_classifier *r;
     uint32_t columns[MAX_COLUMNS];
     double values[MAX_COLUMNS], p[MAX_CLASSES];
+    bool exact = value_is_a(f->root, "lightgbm", "LGBMClassifier") ||
+                 value_is_a(f->root, "lightgbm", "Booster");
+    double tolerance = exact ? LAST_BIT : 1e-12;
     if (!check_status(f, reference_classifier_new(f->root, &r, &err), &err))
         return false;
     bool good = reference_classifier_classes(r) == q->classes;
@@ -106,14 +114,14 @@ static bool check_joblib_engine(const fixture *f, const questions *q)
         uint32_t label;
         for (uint32_t k = 0; k < q->columns; k++) {
             double x = q->wide[i * q->columns + k];
-            if (x < 0 || x > 0) {
+            if (x < 0 || x > 0 || isnan(x)) {
                 columns[row.count] = k;
                 values[row.count++] = x;
             }
         }
         good = check_status(f, reference_classifier_run(r, &row, p, &label, &err), &err);
         for (size_t k = 0; k < q->classes && good; k++)
-            if (!(fabs(p[k] - q->probabilities[i * q->classes + k]) <= 1e-12))
+            if (!(fabs(p[k] - q->probabilities[i * q->classes + k]) <= tolerance))
                 good = failed(f, "probability of the joblib engine", i);
         if (good && label != q->labels[i])
             good = failed(f, "label of the joblib engine", i);
@@ -129,7 +137,8 @@ static bool check_graph(fixture *f, questions *q, bool is_wide, onnx_model *grap
     tensor found[2];
     int64_t rows = (int64_t)q->rows, classes = (int64_t)q->classes;
     bool good = true;
-    (void)snprintf(name, sizeof name, "classifier_%.*s", (int)(strlen(f->name) - 7), f->name);
+    const char *ending = strrchr(f->name, '.');
+    (void)snprintf(name, sizeof name, "classifier_%.*s", (int)(ending - f->name), f->name);
     emit_case_open(&c, name, graph);
     const tensor input = {is_wide ? ONNX_DOUBLE : ONNX_FLOAT,
                           2,
@@ -180,7 +189,7 @@ static bool check_classifier(fixture *f)
         !check_names(f, model.class_count) || !check_joblib_engine(f, &q) ||
         !check_status(f, emit_classifier(&model, &graph, &err), &err))
         return false;
-    return check_graph(f, &q, model.kind == CLASSIFIER_LINEAR, graph);
+    return check_graph(f, &q, text_classifier_is_wide(&model), graph);
 }
 
 /* ------------------------------------------------------------------ scalers */
@@ -246,6 +255,22 @@ static bool check_refused(fixture *f)
 
 /* ------------------------------------------------------------------ all fixtures */
 
+/* A joblib file, or the text of a LightGBM model. */
+static bool open_fixture(fixture *f, const char *path)
+{
+    alf_error err = {0};
+    if (strstr(path, ".txt") == NULL) {
+        if (!check_status(f, joblib_open(path, NULL, &f->file, &err), &err))
+            return false;
+        f->root = joblib_root(f->file);
+        return true;
+    }
+    return check_status(f, file_read(path, 1 << 20, &f->text, &err), &err) &&
+           check_status(
+               f, extract_wrap_booster("lightgbm", buf_span(&f->text), &f->memory, &f->root, &err),
+               &err);
+}
+
 static bool check_case(json_t *answers)
 {
     static const struct {
@@ -254,21 +279,21 @@ static bool check_case(json_t *answers)
     } kinds[] = {
         {"classifier", check_classifier}, {"scaler", check_scaler}, {"refused", check_refused}};
     fixture f = {.answers = answers};
-    alf_error err = {0};
     const char *kind = json_string_value(json_object_get(answers, "kind"));
     (void)snprintf(f.name, sizeof f.name, "%s",
                    json_string_value(json_object_get(answers, "file")));
     char path[512];
     (void)snprintf(path, sizeof path, "%s/%s", fixture_folder, f.name);
-    if (!check_status(&f, joblib_open(path, NULL, &f.file, &err), &err))
-        return false;
-    f.root = joblib_root(f.file);
     arena_init(&f.memory, 16 << 20);
+    buf_init(&f.text);
+    if (!open_fixture(&f, path))
+        return false;
     bool good = false;
     for (size_t i = 0; i < sizeof kinds / sizeof kinds[0]; i++)
         if (strcmp(kind, kinds[i].kind) == 0)
             good = kinds[i].check(&f);
     arena_fini(&f.memory);
+    buf_fini(&f.text);
     joblib_free(f.file);
     return good;
 }
@@ -291,11 +316,12 @@ static json_t *read_answers(const char *name)
     return root;
 }
 
-static void every_version(void **state)
+/* All models of a folder; at least that many, of that many versions. */
+static void check_folder(const char *path, size_t least_versions, size_t least_cases)
 {
-    (void)state;
     size_t versions = 0, cases = 0, wrong = 0;
-    DIR *folder = opendir(fixture_folder);
+    fixture_folder = path;
+    DIR *folder = opendir(path);
     assert_non_null(folder);
     for (struct dirent *entry; (entry = readdir(folder)) != NULL;) {
         if (strstr(entry->d_name, ".json.gz") == NULL)
@@ -314,13 +340,32 @@ static void every_version(void **state)
     closedir(folder);
     print_message("%zu library versions, %zu models, %zu wrong\n", versions, cases, wrong);
     assert_int_equal(wrong, 0);
-    assert_true(getenv("ALF_CLASSIFIER_FIXTURES") != NULL || (versions >= 15 && cases >= 150));
+    assert_true(versions >= least_versions && cases >= least_cases);
+}
+
+static void every_version_of_scikit_learn(void **state)
+{
+    (void)state;
+    check_folder(FIXTURES "classifiers", 15, 150);
+}
+
+static void every_version_of_lightgbm(void **state)
+{
+    (void)state;
+    check_folder(FIXTURES "lightgbm", 6, 90);
+}
+
+static void models_by_chance(void **state)
+{
+    (void)state;
+    check_folder(getenv("ALF_CLASSIFIER_FIXTURES"), 1, 1);
 }
 
 int main(void)
 {
-    if (getenv("ALF_CLASSIFIER_FIXTURES") != NULL)
-        fixture_folder = getenv("ALF_CLASSIFIER_FIXTURES");
-    const struct CMUnitTest tests[] = {cmocka_unit_test(every_version)};
-    return cmocka_run_group_tests(tests, NULL, NULL);
+    const struct CMUnitTest tests[] = {cmocka_unit_test(every_version_of_scikit_learn),
+                                       cmocka_unit_test(every_version_of_lightgbm)};
+    const struct CMUnitTest chance[] = {cmocka_unit_test(models_by_chance)};
+    return getenv("ALF_CLASSIFIER_FIXTURES") != NULL ? cmocka_run_group_tests(chance, NULL, NULL)
+                                                     : cmocka_run_group_tests(tests, NULL, NULL);
 }
