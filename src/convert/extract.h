@@ -22,11 +22,6 @@ alf_status extract_boosted(const value *object, arena *a, boosted_classifier *ou
  * file that XGBClassifier.save_model wrote predicts as that classifier. */
 alf_status extract_booster(alf_span bytes, arena *a, boosted_classifier *out, alf_error *err);
 
-/* A Booster as its pickle would hold it, around the bytes of a model file (borrowed): for readers
- * that take one. package: "xgboost" or "lightgbm". */
-alf_status extract_wrap_booster(const char *package, alf_span bytes, arena *a, const value **out,
-                                alf_error *err);
-
 /* Any classifier that a bundle can hold. Its column k is class k of classifier_labels. */
 alf_status extract_classifier(const value *object, arena *a, text_classifier *out, alf_error *err);
 /* Whether the object is meant to be a classifier, supported or not. */

@@ -37,7 +37,8 @@ typedef struct family {
     "objectives binary, multiclass, multiclassova, cross_entropy; boosting gbdt, dart, goss, rf; " \
     "early stopping; use_missing, zero_as_missing; categorical splits"
 #define LIGHTGBM_REFUSED                                                                           \
-    "linear_tree, other objectives, pred_early_stop, a feature split both with zero as missing and " \
+    "linear_tree, other objectives, pred_early_stop, a feature split both with zero as missing "   \
+    "and "                                                                                         \
     "as a number, or both by categories and by a threshold"
 #define VOTES "any; class_weight and sample weights are in the leaves"
 
@@ -170,36 +171,6 @@ bool extract_is_classifier(const value *object)
         return extract_is_classifier(last);
     }
     return find_family(object) != NULL || value_attribute(object, "classes_") != NULL;
-}
-
-/* What a Booster is made of, when no pickle has made it. */
-typedef struct wrapped {
-    value object, class_, state, key, handle;
-    value_pair pair;
-} wrapped;
-
-alf_status extract_wrap_booster(const char *package, alf_span bytes, arena *a, const value **out,
-                                alf_error *err)
-{
-    wrapped *w = arena_alloc(a, 1, sizeof *w);
-    if (w == NULL)
-        return error_nomem(err, "a booster");
-    w->class_.kind = VALUE_GLOBAL;
-    w->class_.as.global.module = span_from_string(package);
-    w->class_.as.global.name = SPAN_LITERAL("Booster");
-    w->key.kind = VALUE_STRING;
-    w->key.as.text = SPAN_LITERAL("handle");
-    w->handle.kind = VALUE_BYTES;
-    w->handle.as.text = bytes;
-    w->pair = (value_pair){&w->key, &w->handle};
-    w->state.kind = VALUE_DICT;
-    w->state.as.dict.pairs = &w->pair;
-    w->state.as.dict.count = w->state.as.dict.capacity = 1;
-    w->object.kind = VALUE_OBJECT;
-    w->object.as.object.class_ = &w->class_;
-    w->object.as.object.state = &w->state;
-    *out = &w->object;
-    return ALF_OK;
 }
 
 /* ---- labels ---- */

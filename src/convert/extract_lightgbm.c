@@ -7,6 +7,8 @@
  * zero_as_missing): NaN and everything within 1e-35 of 0 goes to the default side; the ONNX graph
  * makes such values NaN before the trees see them. That holds for a column as a whole, so a column
  * whose splits do not agree is refused, unless zero and NaN go the same way in all the others.
+ *
+ * Categories. A value is cut to a whole number and looked up in a set of bits: in it, it goes left.
  */
 #include "convert/extract_lightgbm.h"
 #include "convert/lightgbm_model.h"
@@ -15,6 +17,7 @@
 
 #include <inttypes.h>
 #include <math.h>
+#include <stdio.h>
 
 /* Of what is parsed: several times the text, which is bounded by the limits of joblib files. */
 static const size_t scratch_limit = (size_t)1 << 30;
@@ -22,9 +25,14 @@ static const size_t scratch_limit = (size_t)1 << 30;
 typedef struct builder {
     const lgb_model *model;
     arena *a, *scratch;
-    uint8_t *zero_splits; /* per feature: has splits to which zero is missing */
+    uint8_t *kinds;    /* per feature: of the splits it has */
+    uint8_t all_kinds; /* that there are */
     alf_error *err;
 } builder;
+
+enum { KIND_NUMBER = 1, KIND_ZERO_MISSING = 2, KIND_SET = 4 };
+
+enum { MEMBER_LIMIT = 1 << 26 };
 
 /* A node to number, and where its number goes. */
 typedef struct pending {
@@ -53,6 +61,64 @@ static alf_status bad_tree(const builder *b, uint32_t tree, const char *what)
                      what);
 }
 
+/* ---- categories ---- */
+
+static bool is_categorical(int64_t decision)
+{
+    return (decision & LGB_CATEGORICAL) != 0;
+}
+
+/* The words of the set that a categorical split asks for; false when there is no such set. */
+static bool find_set(const lgb_tree *t, int64_t split, const int64_t **words, size_t *count)
+{
+    double number = t->threshold[split];
+    if (!(number >= 0) || !(number < t->set_count) || floor(number) < number)
+        return false;
+    uint32_t i = (uint32_t)number;
+    *words = t->set_words + t->set_begin[i];
+    *count = (size_t)(t->set_begin[i + 1] - t->set_begin[i]);
+    return true;
+}
+
+/* The members of all sets of a tree, into *total. */
+static alf_status count_members(const builder *b, uint32_t tree, uint64_t *total)
+{
+    const lgb_tree *t = &b->model->trees[tree];
+    for (uint32_t i = 0; i + 1 < t->leaf_count; i++) {
+        const int64_t *words;
+        size_t count;
+        if (!is_categorical(t->decision[i]))
+            continue;
+        if (!find_set(t, i, &words, &count))
+            return bad_tree(b, tree, "a categorical split has no set; it is damaged");
+        for (size_t k = 0; k < count; k++)
+            *total += (uint64_t)__builtin_popcountll((unsigned long long)words[k]);
+        if (*total > MEMBER_LIMIT)
+            return error_set(b->err, ALF_E_LIMIT,
+                             "the categorical splits of the LightGBM model have more than %d "
+                             "categories",
+                             (int)MEMBER_LIMIT);
+    }
+    return ALF_OK;
+}
+
+/* Category k is bit k % 32 of word k / 32: in the set, it goes left. Whatever is not a category,
+ * NaN among it, goes right; fractions are cut off. */
+static void put_set(forest *f, const lgb_tree *t, int64_t split, forest_node *to)
+{
+    const int64_t *words = NULL;
+    size_t count = 0;
+    (void)find_set(t, split, &words, &count);
+    to->mode = FOREST_MEMBER;
+    to->threshold = 0;
+    to->missing_yes = false;
+    to->set_begin = f->set_value_count;
+    for (size_t i = 0; i < 32 * count; i++)
+        if ((words[i / 32] >> (i % 32) & 1) != 0)
+            f->set_values[f->set_value_count++] = (double)i;
+    to->set_count = f->set_value_count - to->set_begin;
+}
+
 /* ---- what is missing ---- */
 
 static int missing_type(int64_t decision)
@@ -60,17 +126,19 @@ static int missing_type(int64_t decision)
     return (int)(decision >> LGB_MISSING_SHIFT);
 }
 
-/* Marks the features with splits to which zero is missing; *any: there are some. */
-static void find_zero_splits(const builder *b, uint32_t tree_count, bool *any)
+/* Notes which kinds of splits each feature has. */
+static void note_kinds(builder *b, uint32_t tree_count)
 {
     const lgb_model *m = b->model;
-    *any = false;
     for (uint32_t t = 0; t < tree_count; t++)
-        for (uint32_t i = 0; i + 1 < m->trees[t].leaf_count; i++)
-            if (missing_type(m->trees[t].decision[i]) == LGB_MISSING_ZERO) {
-                b->zero_splits[m->trees[t].feature[i]] = 1;
-                *any = true;
-            }
+        for (uint32_t i = 0; i + 1 < m->trees[t].leaf_count; i++) {
+            int64_t decision = m->trees[t].decision[i];
+            uint8_t kind = is_categorical(decision)                     ? KIND_SET
+                           : missing_type(decision) == LGB_MISSING_ZERO ? KIND_ZERO_MISSING
+                                                                        : KIND_NUMBER;
+            b->kinds[m->trees[t].feature[i]] |= kind;
+            b->all_kinds |= kind;
+        }
 }
 
 /* Whether making zeros NaN changes nothing for a split to which zero is a number: all values near
@@ -93,26 +161,37 @@ static alf_status refuse_mixed(const builder *b, int64_t feature)
 
 /* ---- trees ---- */
 
+/* A test of a number. */
+static alf_status put_number(const builder *b, const lgb_tree *t, int64_t i, forest_node *to)
+{
+    int64_t decision = t->decision[i];
+    int missing = missing_type(decision);
+    to->mode = FOREST_LEQ;
+    to->threshold = t->threshold[i];
+    to->missing_yes =
+        missing == LGB_MISSING_NONE ? 0.0 <= t->threshold[i] : (decision & LGB_DEFAULT_LEFT) != 0;
+    if (missing != LGB_MISSING_ZERO && (b->kinds[t->feature[i]] & KIND_ZERO_MISSING) != 0 &&
+        !zero_follows_missing(t->threshold[i], to->missing_yes))
+        return refuse_mixed(b, t->feature[i]);
+    return ALF_OK;
+}
+
 static alf_status put_split(const builder *b, forest *f, walk *w, int64_t i)
 {
     const lgb_tree *t = w->tree;
-    int64_t decision = t->decision[i];
-    int missing = missing_type(decision);
-    if ((decision & LGB_CATEGORICAL) != 0)
-        return error_set(b->err, ALF_E_UNSUPPORTED,
-                         "tree %" PRIu32 " of the LightGBM model has a categorical split; "
-                         "models trained with categorical_feature are not supported",
-                         w->index);
-    bool missing_left =
-        missing == LGB_MISSING_NONE ? 0.0 <= t->threshold[i] : (decision & LGB_DEFAULT_LEFT) != 0;
-    if (missing != LGB_MISSING_ZERO && b->zero_splits[t->feature[i]] != 0 &&
-        !zero_follows_missing(t->threshold[i], missing_left))
-        return refuse_mixed(b, t->feature[i]);
+    uint8_t kinds = b->kinds[t->feature[i]];
     forest_node *to = &f->nodes[f->node_count++];
-    *to = (forest_node){.threshold = t->threshold[i],
-                        .feature = (int32_t)t->feature[i],
-                        .mode = FOREST_LEQ,
-                        .missing_yes = missing_left};
+    *to = (forest_node){.feature = (int32_t)t->feature[i]};
+    if ((kinds & KIND_SET) != 0 && kinds != KIND_SET)
+        return error_set(b->err, ALF_E_UNSUPPORTED,
+                         "LightGBM model: feature %" PRId64 " is split both by categories and by "
+                         "thresholds, as after training further with another "
+                         "categorical_feature; this is not supported",
+                         t->feature[i]);
+    if (is_categorical(t->decision[i]))
+        put_set(f, t, i, to);
+    else
+        TRY(put_number(b, t, i, to));
     w->stack[w->depth++] = (pending){t->right[i], &to->no};
     w->stack[w->depth++] = (pending){t->left[i], &to->yes};
     return ALF_OK;
@@ -152,20 +231,22 @@ static alf_status put_tree(const builder *b, forest *f, walk *w)
 
 static alf_status reserve(const builder *b, uint32_t tree_count, forest *f, walk *w)
 {
-    uint64_t leaves = 0;
+    uint64_t leaves = 0, members = 0;
     uint32_t most = 1;
     for (uint32_t t = 0; t < tree_count; t++) {
         uint32_t count = b->model->trees[t].leaf_count;
         leaves += count;
         most = count > most ? count : most;
+        TRY(count_members(b, t, &members));
     }
     if (leaves > INT32_MAX / 2)
         return error_set(b->err, ALF_E_LIMIT, "the LightGBM model has %" PRIu64 " leaves", leaves);
     f->roots = arena_alloc(b->a, (size_t)tree_count + 1, sizeof *f->roots);
     f->nodes = arena_alloc(b->a, 2 * leaves + 1, sizeof *f->nodes);
     f->leaf_values = arena_alloc(b->a, leaves + 1, sizeof *f->leaf_values);
-    if (f->roots == NULL || f->nodes == NULL || f->leaf_values == NULL)
-        return no_memory(b, b->a, 2 * leaves + 1, sizeof *f->nodes);
+    f->set_values = arena_alloc(b->a, members + 1, sizeof *f->set_values);
+    if (f->roots == NULL || f->nodes == NULL || f->leaf_values == NULL || f->set_values == NULL)
+        return no_memory(b, b->a, 2 * leaves + members, sizeof *f->nodes);
     w->seen = arena_alloc(b->scratch, 2 * (size_t)most, 1);
     w->stack = arena_alloc(b->scratch, 2 * (size_t)most, sizeof *w->stack);
     return w->seen != NULL && w->stack != NULL
@@ -175,16 +256,24 @@ static alf_status reserve(const builder *b, uint32_t tree_count, forest *f, walk
 
 /* Which columns the graph must free of zeros. Those without splits may be freed too, so that all
  * are where all that matter are. */
-static alf_status put_zeros(const builder *b, const forest *f, tree_classifier *t)
+static alf_status put_zeros(const builder *b, tree_classifier *t)
 {
-    t->zero_is_missing = arena_alloc(b->a, f->feature_count, sizeof *t->zero_is_missing);
+    uint32_t n = t->trees.feature_count;
+    t->zero_is_missing = arena_alloc(b->a, n, sizeof *t->zero_is_missing);
     if (t->zero_is_missing == NULL)
-        return no_memory(b, b->a, f->feature_count, sizeof *t->zero_is_missing);
+        return no_memory(b, b->a, n, sizeof *t->zero_is_missing);
+    for (uint32_t i = 0; i < n; i++)
+        t->zero_is_missing[i] = b->kinds[i] == 0 || (b->kinds[i] & KIND_ZERO_MISSING) != 0;
+    return ALF_OK;
+}
+
+static alf_status put_rounding(const builder *b, forest *f)
+{
+    f->rounding = arena_alloc(b->a, f->feature_count, sizeof *f->rounding);
+    if (f->rounding == NULL)
+        return no_memory(b, b->a, f->feature_count, sizeof *f->rounding);
     for (uint32_t i = 0; i < f->feature_count; i++)
-        t->zero_is_missing[i] = true;
-    for (uint32_t i = 0; i < f->node_count; i++)
-        if (f->nodes[i].feature >= 0)
-            t->zero_is_missing[f->nodes[i].feature] = b->zero_splits[f->nodes[i].feature] != 0;
+        f->rounding[i] = (b->kinds[i] & KIND_SET) != 0 ? FOREST_TRUNC : FOREST_AS_IS;
     return ALF_OK;
 }
 
@@ -193,14 +282,13 @@ static alf_status put_trees(builder *b, uint32_t tree_count, tree_classifier *t)
     const lgb_model *m = b->model;
     forest *f = &t->trees;
     walk w = {0};
-    bool any_zero;
     f->number = FOREST_F64;
     f->feature_count = m->feature_count;
     f->target_count = m->round_trees;
-    b->zero_splits = arena_alloc(b->scratch, m->feature_count, 1);
-    if (b->zero_splits == NULL)
+    b->kinds = arena_alloc(b->scratch, m->feature_count, 1);
+    if (b->kinds == NULL)
         return no_memory(b, b->scratch, m->feature_count, 1);
-    find_zero_splits(b, tree_count, &any_zero);
+    note_kinds(b, tree_count);
     TRY(reserve(b, tree_count, f, &w));
     for (uint32_t i = 0; i < tree_count; i++) {
         w.tree = &m->trees[i];
@@ -209,8 +297,10 @@ static alf_status put_trees(builder *b, uint32_t tree_count, tree_classifier *t)
         TRY(put_tree(b, f, &w));
     }
     f->tree_count = tree_count;
-    if (any_zero)
-        TRY(put_zeros(b, f, t));
+    if ((b->all_kinds & KIND_ZERO_MISSING) != 0)
+        TRY(put_zeros(b, t));
+    if ((b->all_kinds & KIND_SET) != 0)
+        TRY(put_rounding(b, f));
     return forest_check(f, b->err);
 }
 
@@ -241,12 +331,14 @@ static alf_status refuse_objective(const builder *b)
 }
 
 /* The words after the objective's name: the reader has taken the sigmoid's number. */
-static bool knows_options(alf_span rest)
+static bool knows_options(const lgb_model *m, alf_span rest)
 {
+    char classes[32];
+    (void)snprintf(classes, sizeof classes, "num_class:%" PRIu32, m->num_class);
     while (rest.size > 0) {
         alf_span word = take_word(&rest);
         if (word.size > 0 && !span_starts(word, SPAN_LITERAL("sigmoid:")) &&
-            !span_starts(word, SPAN_LITERAL("num_class:")))
+            !span_is(word, classes))
             return false;
     }
     return true;
@@ -273,7 +365,7 @@ static alf_status read_objective(const builder *b, text_classifier *out)
     } else {
         return refuse_objective(b);
     }
-    if (!knows_options(rest))
+    if (!knows_options(m, rest))
         return refuse_objective(b);
     if (m->round_trees != m->num_class || (several ? m->num_class < 2 : m->num_class != 1))
         return error_set(b->err, ALF_E_FORMAT,

@@ -9,7 +9,7 @@
 #include "base/arena.h"
 #include "base/error.h"
 
-enum { LGB_CLASS_LIMIT = 65535, LGB_FEATURE_LIMIT = 1 << 24 };
+enum { LGB_CLASS_LIMIT = 1000, LGB_FEATURE_LIMIT = 1 << 24 };
 
 /* The bits of a split's decision_type. */
 enum {
@@ -48,8 +48,5 @@ typedef struct lgb_model {
 
 /* What is built lies in a; text borrows from the text given. Messages carry the byte offset. */
 alf_status lgb_read(alf_span text, arena *a, lgb_model *out, alf_error *err);
-
-/* Whether a file looks like one. */
-bool lgb_is_text(alf_span bytes);
 
 #endif

@@ -529,11 +529,6 @@ static alf_status read_model(reader *r)
     return read_trees(r, rest);
 }
 
-bool lgb_is_text(alf_span bytes)
-{
-    return span_starts(bytes, SPAN_LITERAL("tree\nversion=v"));
-}
-
 alf_status lgb_read(alf_span text, arena *a, lgb_model *out, alf_error *err)
 {
     *out = (lgb_model){0};

@@ -25,7 +25,7 @@ typedef struct list {
 } list;
 
 typedef struct tree {
-    list feature, threshold, decision, left, right, value;
+    list feature, threshold, decision, left, right, value, boundaries, words;
 } tree;
 
 struct reference_lightgbm {
@@ -137,7 +137,7 @@ static alf_status read_objective(reference_lightgbm *r, alf_span text, alf_error
     r->classes = name < 3 ? 2 : r->sums;
     alf_span key = SPAN_LITERAL("sigmoid:");
     for (size_t i = n; i + key.size < text.size; i++)
-        if (span_starts(span_of(text.data + i, text.size - i), key)) {
+        if (text.data[i - 1] == ' ' && span_starts(span_of(text.data + i, text.size - i), key)) {
             size_t end = i + key.size;
             while (end < text.size && text.data[end] != ' ')
                 end++;
@@ -171,9 +171,10 @@ static alf_status read_tree_line(reference_lightgbm *r, alf_span line, alf_error
     const struct {
         const char *key;
         list *to;
-    } lists[] = {{"split_feature", &t->feature},  {"threshold", &t->threshold},
-                 {"decision_type", &t->decision}, {"left_child", &t->left},
-                 {"right_child", &t->right},      {"leaf_value", &t->value}};
+    } lists[] = {{"split_feature", &t->feature},     {"threshold", &t->threshold},
+                 {"decision_type", &t->decision},    {"left_child", &t->left},
+                 {"right_child", &t->right},         {"leaf_value", &t->value},
+                 {"cat_boundaries", &t->boundaries}, {"cat_threshold", &t->words}};
     for (size_t i = 0; i < sizeof lists / sizeof lists[0]; i++)
         if (has_key(line, lists[i].key, &rest))
             return read_list(r, rest, lists[i].to, err);
@@ -305,6 +306,28 @@ static bool goes_left(double x, double threshold, int decision)
     return x <= threshold;
 }
 
+/* Tree::CategoricalDecision: whether x goes left. false where the tree has no such set. */
+static bool is_member(const tree *t, double x, double set, bool *left)
+{
+    double begin, end, word;
+    *left = false;
+    if (!(set >= 0 && set < (double)t->boundaries.count))
+        return false;
+    if (!item(&t->boundaries, (size_t)set, &begin) ||
+        !item(&t->boundaries, (size_t)set + 1, &end) || begin < 0 || begin > end ||
+        end > (double)t->words.count)
+        return false;
+    if (isnan(x) || x <= -1 || x >= 2147483648.0)
+        return true;
+    size_t category = (size_t)trunc(x);
+    if (category / 32 >= (size_t)(end - begin))
+        return true;
+    if (!item(&t->words, (size_t)begin + category / 32, &word) || word < 0 || word > UINT32_MAX)
+        return false;
+    *left = ((uint32_t)word >> (category % 32) & 1) != 0;
+    return true;
+}
+
 /* Adds the leaf that the row reaches. */
 static alf_status add_leaf(reference_lightgbm *r, size_t index, double *sum, alf_error *err)
 {
@@ -318,10 +341,12 @@ static alf_status add_leaf(reference_lightgbm *r, size_t index, double *sum, alf
             !item(&t->threshold, i, &threshold) || !item(&t->decision, i, &decision) ||
             feature < 0 || feature >= (double)r->features || decision < 0 || decision > 255)
             return damaged("a split leads nowhere", err);
-        if (((int)decision & 1) != 0)
-            return error_set(err, ALF_E_UNSUPPORTED,
-                             "joblib engine: categorical splits of LightGBM");
-        bool left = goes_left(r->x[(size_t)feature], threshold, (int)decision);
+        double x = r->x[(size_t)feature];
+        bool left = false;
+        if (((int)decision & 1) == 0)
+            left = goes_left(x, threshold, (int)decision);
+        else if (!is_member(t, x, threshold, &left))
+            return damaged("a categorical split has no set", err);
         if (!item(left ? &t->left : &t->right, i, &node) || !(fabs(node) < INT32_MAX))
             return damaged("a split has no child", err);
     }

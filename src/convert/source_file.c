@@ -8,14 +8,17 @@ const char *const source_file_names[] = {
     "tfidf_xgboost/model.ubj",
     "tfidf_xgboost/model.model",
     "tfidf_xgboost/model.bin",
+    "tfidf_xgboost/model.txt",
     "tfidf_xgboost.json",
     "tfidf_xgboost.ubj",
     "tfidf_xgboost.model",
     "tfidf_xgboost.bin",
+    "tfidf_xgboost.txt",
     "xgboost.json",
     "xgboost.ubj",
     "xgboost.model",
     "xgboost.bin",
+    "lightgbm.txt",
     NULL,
 };
 
@@ -31,9 +34,14 @@ static const char *const xgboost_beginnings[] = {"{", "binf", "CONFIG-offset:", 
 static const char *const xgboost_endings[] = {".json", ".ubj",        ".model", ".bin",
                                               ".xgb",  ".deprecated", NULL};
 
+static const char *const lightgbm_beginnings[] = {"tree\nversion=", NULL};
+static const char *const lightgbm_endings[] = {".txt", NULL};
+
 static const file_format formats[] = {
     {"XGBoost (JSON, UBJSON or binary)", xgboost_beginnings, xgboost_endings, "xgboost.core",
      "Booster", "handle"},
+    {"LightGBM (text)", lightgbm_beginnings, lightgbm_endings, "lightgbm.basic", "Booster",
+     "handle"},
 };
 
 enum { FORMATS = sizeof formats / sizeof formats[0] };
@@ -95,8 +103,8 @@ alf_status source_file_object(alf_span bytes, const char *name, arena *a, const 
     const file_format *f = find_format(bytes, name);
     if (f == NULL)
         return error_set(err, ALF_E_UNSUPPORTED,
-                         "not a model file of a known format; known are joblib and %s",
-                         formats[0].what);
+                         "not a model file of a known format; known are joblib, %s and %s",
+                         formats[0].what, formats[1].what);
     TRY(new_values(a, VALUES, &v, err));
     value_pair *pairs = arena_alloc(a, 2, sizeof *pairs);
     if (pairs == NULL)

@@ -11,6 +11,7 @@
 #include "codec/joblib.h"
 #include "convert/extract.h"
 #include "convert/reference.h"
+#include "convert/source_file.h"
 
 #include <dirent.h>
 #include <jansson.h>
@@ -267,7 +268,7 @@ static bool open_fixture(fixture *f, const char *path)
     }
     return check_status(f, file_read(path, 1 << 20, &f->text, &err), &err) &&
            check_status(
-               f, extract_wrap_booster("lightgbm", buf_span(&f->text), &f->memory, &f->root, &err),
+               f, source_file_object(buf_span(&f->text), "model.txt", &f->memory, &f->root, &err),
                &err);
 }
 

@@ -24,14 +24,19 @@ static void test_formats(void **state)
     assert_true(source_file_known(SPAN_LITERAL("binf"), "anything"));
     assert_true(source_file_known(SPAN_LITERAL("CONFIG-offset:"), "anything"));
     assert_true(source_file_known(SPAN_LITERAL("\0\0\0\x3f"), "a/model.bin"));
+    assert_true(source_file_known(SPAN_LITERAL("tree\nversion=v4\n"), "anything"));
+    assert_true(source_file_known(SPAN_LITERAL("cut off"), "a/model.txt"));
     assert_false(source_file_known(SPAN_LITERAL("\x80\x04"), "a/model.joblib"));
     assert_false(source_file_known(SPAN_LITERAL(""), ".bin"));
     assert_int_equal(source_file_object(SPAN_LITERAL("x"), "y", &memory, &object, &err),
                      ALF_E_UNSUPPORTED);
-    assert_non_null(strstr(err.message, "known are joblib and XGBoost"));
+    assert_non_null(strstr(err.message, "known are joblib, XGBoost"));
     assert_int_equal(source_file_object(SPAN_LITERAL("{}"), "y", &memory, &object, &err), ALF_OK);
     assert_true(value_is_a(object, "xgboost", "Booster"));
     assert_int_equal(value_attribute(object, "handle")->kind, VALUE_BYTES);
+    assert_int_equal(
+        source_file_object(SPAN_LITERAL("tree\nversion=v4\n"), "y", &memory, &object, &err), ALF_OK);
+    assert_true(value_is_a(object, "lightgbm", "Booster"));
     arena_fini(&memory);
 }
 
