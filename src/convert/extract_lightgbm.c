@@ -423,7 +423,8 @@ static alf_status build(builder *b, const value *object, const value *booster, t
     TRY(check_wrapper(b, object, out->class_count));
     TRY(count_trees(b, booster, &tree_count));
     t->is_wide = true;
-    t->divisor = b->model->average_output ? (double)(tree_count / b->model->round_trees) : 0;
+    uint32_t rounds = tree_count / b->model->round_trees;
+    t->divisor = b->model->average_output ? (double)rounds : 0;
     return put_trees(b, tree_count, t);
 }
 

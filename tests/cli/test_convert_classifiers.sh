@@ -1,11 +1,11 @@
 #!/usr/bin/env bash
-# Bundles whose classifier is one of scikit-learn's: converted with a proof without mismatches, and
-# classified as scikit-learn itself answered (fixtures/classifiers, written by
+# Bundles whose classifier is one of scikit-learn's or LightGBM's: converted with a proof without
+# mismatches, and classified as the library itself answered (fixtures/classifiers, written by
 # scripts/fixtures/make_classifier_bundles.py).
 source "$(dirname "$0")/lib.bash"
 fixtures=$source_dir/tests/cli/fixtures/classifiers
 
-for name in forest logistic gradient trees; do
+for name in forest logistic gradient trees lightgbm; do
     expect 0 'tfidf_xgboost +0 labels differ' convert --input "$fixtures/$name" --output "$work/$name"
     jq -e '.proof.tfidf_xgboost.label_mismatches == 0 and .proof.tfidf_xgboost.max_probability_difference < 1e-7 and
            .absent_terms == "zero" and .class_labels == ["critical", "noise", "routine", "suspicious"]' \
@@ -15,6 +15,21 @@ for name in forest logistic gradient trees; do
 done
 jq -e '.proof.anomaly_detector.label_mismatches == 0' "$work/trees/manifest.json" >/dev/null ||
     fail "no proof of the anomaly detector behind a MinMaxScaler"
+
+# The text of the same LightGBM model gives the same bundle: in its place in a folder, and named itself.
+text=$fixtures/lightgbm/text
+labels=$(jq -r '.classes | join(",")' "$text/labels.json")
+expect 0 'tfidf_xgboost +0 labels differ' convert --input "$text" --output "$work/text"
+expect 0 'tfidf_xgboost +0 labels differ' convert --input "$text/tfidf_xgboost/model.txt" --labels "$labels" --output "$work/named"
+for name in text named; do
+    cmp -s "$work/$name/xgboost.onnx" "$work/lightgbm/xgboost.onnx" || fail "$name: the text gives another classifier"
+    cmp -s "$work/$name/tfidf_vectorizer.onnx" "$work/lightgbm/tfidf_vectorizer.onnx" || fail "$name: another vectorizer"
+done
+expect 0 'tfidf_xgboost' compare --joblib "$text" --onnx "$work/text" --iterations 1
+mkdir -p "$work/cut/tfidf_xgboost"
+cp "$text/tfidf_xgboost/vectorizer.joblib" "$work/cut/tfidf_xgboost"
+head -c 3000 "$text/tfidf_xgboost/model.txt" >"$work/cut/tfidf_xgboost/model.txt"
+expect 3 'model.txt.*LightGBM model: .*cut off' convert --input "$work/cut" --output "$work/no"
 
 # Without the manifest's word on absent terms the answers must change: it is what makes them right.
 # A manifest that does not say means missing.

@@ -35,7 +35,8 @@ static void test_formats(void **state)
     assert_true(value_is_a(object, "xgboost", "Booster"));
     assert_int_equal(value_attribute(object, "handle")->kind, VALUE_BYTES);
     assert_int_equal(
-        source_file_object(SPAN_LITERAL("tree\nversion=v4\n"), "y", &memory, &object, &err), ALF_OK);
+        source_file_object(SPAN_LITERAL("tree\nversion=v4\n"), "y", &memory, &object, &err),
+        ALF_OK);
     assert_true(value_is_a(object, "lightgbm", "Booster"));
     arena_fini(&memory);
 }
