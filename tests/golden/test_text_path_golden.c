@@ -110,7 +110,7 @@ static void check_models(const char *folder, const text_pile *pile)
     text_twin twin;
     alf_error err = {0};
     bundle_init(&to);
-    must(source_open(&from, folder, &err), &err);
+    must(source_open(&from, folder, NULL, &err), &err);
     must(bundle_build(&to, &from, (bundle_parts){.text = true}, &err), &err);
     text_twin_open(&twin, buf_span(&to.files[BUNDLE_VECTORIZER]),
                    buf_span(&to.files[BUNDLE_CLASSIFIER]), !to.zero_is_value);
