@@ -7,6 +7,7 @@ void breaker_init(breaker *b, const breaker_config *config)
 {
     *b = (breaker){.config = config != NULL ? *config : breaker_default};
     (void)pthread_mutex_init(&b->lock, NULL);
+    atomic_init(&b->calm, true);
 }
 
 void breaker_fini(breaker *b)
@@ -29,6 +30,14 @@ static void enter(breaker *b, breaker_state state, uint64_t now)
     b->trials = 0;
 }
 
+/* Every change ends here. */
+static void release(breaker *b)
+{
+    bool calm = b->state == BREAKER_CLOSED && b->failures == 0;
+    atomic_store_explicit(&b->calm, calm, memory_order_relaxed);
+    (void)pthread_mutex_unlock(&b->lock);
+}
+
 static bool allow_trial(breaker *b, uint64_t now)
 {
     if (b->trials > 0 && time_is_up(b, now))
@@ -42,18 +51,22 @@ static bool allow_trial(breaker *b, uint64_t now)
 
 bool breaker_allow(breaker *b, uint64_t now)
 {
+    if (breaker_is_calm(b))
+        return true;
     (void)pthread_mutex_lock(&b->lock);
     if (b->state == BREAKER_OPEN && time_is_up(b, now))
         enter(b, BREAKER_HALF_OPEN, now);
     bool allowed = b->state == BREAKER_CLOSED;
     if (b->state == BREAKER_HALF_OPEN)
         allowed = allow_trial(b, now);
-    (void)pthread_mutex_unlock(&b->lock);
+    release(b);
     return allowed;
 }
 
 void breaker_success(breaker *b, uint64_t now)
 {
+    if (breaker_is_calm(b))
+        return;
     (void)pthread_mutex_lock(&b->lock);
     b->failures = 0;
     if (b->state == BREAKER_HALF_OPEN && b->trials > 0) {
@@ -61,7 +74,7 @@ void breaker_success(breaker *b, uint64_t now)
         if (++b->successes >= b->config.successes_to_close)
             enter(b, BREAKER_CLOSED, now);
     }
-    (void)pthread_mutex_unlock(&b->lock);
+    release(b);
 }
 
 void breaker_failure(breaker *b, uint64_t now)
@@ -72,7 +85,7 @@ void breaker_failure(breaker *b, uint64_t now)
         opens = ++b->failures >= b->config.failures_to_open;
     if (opens)
         enter(b, BREAKER_OPEN, now);
-    (void)pthread_mutex_unlock(&b->lock);
+    release(b);
 }
 
 breaker_state breaker_state_at(breaker *b, uint64_t now)

@@ -8,6 +8,7 @@
 #define ALF_CLASSIFY_BREAKER_H
 
 #include <pthread.h>
+#include <stdatomic.h>
 #include <stdbool.h>
 #include <stdint.h>
 
@@ -28,6 +29,7 @@ extern const breaker_config breaker_default; /* 5, 3, 30 s */
 
 typedef struct breaker {
     breaker_config config;
+    atomic_bool calm;     /* closed, and the last answer was no failure; written under the lock */
     pthread_mutex_t lock; /* over everything below */
     breaker_state state;
     uint32_t failures;  /* closed: in a row */
@@ -38,6 +40,14 @@ typedef struct breaker {
 
 void breaker_init(breaker *b, const breaker_config *config); /* NULL: breaker_default */
 void breaker_fini(breaker *b);
+
+/* Whether the circuit is closed and no failure was reported last: trying is allowed, and reporting
+ * a success would change nothing. Takes no lock and needs no time, so that threads do not wait for
+ * one another as long as all goes well. */
+static inline bool breaker_is_calm(breaker *b)
+{
+    return atomic_load_explicit(&b->calm, memory_order_relaxed);
+}
 
 /* Whether to try now. Every true must be answered by breaker_success or breaker_failure; a trial
  * that is never answered is forgotten after open_ns. */

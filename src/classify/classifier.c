@@ -221,14 +221,22 @@ static uint64_t count_component(classifier *c, int component, size_t logs, uint6
     return took;
 }
 
+static bool is_allowed(classifier *c, int component)
+{
+    breaker *b = &c->breakers[component];
+    return breaker_is_calm(b) || breaker_allow(b, clock_now());
+}
+
 /* Reports a run to the component's breaker. */
 static void settle(classifier *c, int component, bool done, size_t failures)
 {
-    if (done)
-        breaker_success(&c->breakers[component], clock_now());
-    else
-        breaker_failure(&c->breakers[component], clock_now());
-    count(&c->counters[component].failures, failures);
+    breaker *b = &c->breakers[component];
+    if (!done)
+        breaker_failure(b, clock_now());
+    else if (!breaker_is_calm(b))
+        breaker_success(b, clock_now());
+    if (failures > 0)
+        count(&c->counters[component].failures, failures);
 }
 
 /* ---- stages ---- */
@@ -253,7 +261,7 @@ static void match_rules(classifier_session *s, size_t i)
 {
     alf_error err;
     classifier *c = s->shared;
-    if (!breaker_allow(&c->breakers[COMPONENT_RULES], clock_now())) {
+    if (!is_allowed(c, COMPONENT_RULES)) {
         s->failed[i] = "rules_circuit_open";
         return;
     }
@@ -302,19 +310,21 @@ static alf_status run_text_rows(classifier_session *s, size_t k, size_t n)
                           s->terms + k, &err);
 }
 
-static void take_text(classifier_session *s, size_t k)
+/* false: what the model says is no answer. */
+static bool take_text(classifier_session *s, size_t k)
 {
     uint32_t classes = s->shared->models.class_count;
     text_result *r = &s->text_results[s->row[k]];
     *r = (text_result){.present = true, .label = s->labels[k], .class_count = classes};
     memcpy(r->probability, s->probabilities + k * classes, classes * sizeof *r->probability);
     r->unfamiliar = ensemble_unfamiliar(s->terms[k], s->spans[k]);
+    return ensemble_text_is_sound(r);
 }
 
 static void run_text(classifier_session *s)
 {
     classifier *c = s->shared;
-    if (!breaker_allow(&c->breakers[COMPONENT_TEXT], clock_now())) {
+    if (!is_allowed(c, COMPONENT_TEXT)) {
         fail_rows(s, "tfidf_xgboost_circuit_open");
         return;
     }
@@ -326,22 +336,23 @@ static void run_text(classifier_session *s)
     for (size_t k = 0; k < s->rows; k++) {
         /* When a batch fails, each row is tried alone, so that one bad log fails alone. */
         alf_status status = together ? ALF_OK : run_text_rows(s, k, 1);
-        if (status == ALF_OK) {
-            take_text(s, k);
+        if (status == ALF_OK && take_text(s, k))
             continue;
-        }
         broken = broken || status != ALF_E_LIMIT;
-        s->failed[s->row[k]] =
-            status == ALF_E_LIMIT ? "tfidf_xgboost_limit" : "tfidf_xgboost_error";
+        s->failed[s->row[k]] = status == ALF_OK        ? "model_output"
+                               : status == ALF_E_LIMIT ? "tfidf_xgboost_limit"
+                                                       : "tfidf_xgboost_error";
         failures++;
     }
     settle(c, COMPONENT_TEXT, !broken, failures);
 }
 
-static void take_anomaly(classifier_session *s, size_t k)
+/* false: what the model says is no answer. */
+static bool take_anomaly(classifier_session *s, size_t k)
 {
-    s->anomaly_results[s->row[k]] =
-        (anomaly_result){true, s->anomaly_labels[k], s->scores[k], s->decisions[k]};
+    anomaly_result *r = &s->anomaly_results[s->row[k]];
+    *r = (anomaly_result){true, s->anomaly_labels[k], s->scores[k], s->decisions[k]};
+    return ensemble_anomaly_is_sound(r);
 }
 
 /* Runs the anomaly chain on rows [k, k + n). */
@@ -356,19 +367,18 @@ static alf_status run_anomaly_rows(classifier_session *s, size_t k, size_t n)
 static void run_anomaly(classifier_session *s)
 {
     classifier *c = s->shared;
-    if (!breaker_allow(&c->breakers[COMPONENT_ANOMALY], clock_now())) {
+    if (!is_allowed(c, COMPONENT_ANOMALY)) {
         fail_rows(s, "anomaly_detector_circuit_open");
         return;
     }
     bool together = run_anomaly_rows(s, 0, s->rows) == ALF_OK;
     size_t failures = 0;
     for (size_t k = 0; k < s->rows; k++) {
-        if (together || run_anomaly_rows(s, k, 1) == ALF_OK) {
-            take_anomaly(s, k);
+        alf_status status = together ? ALF_OK : run_anomaly_rows(s, k, 1);
+        if (status == ALF_OK && take_anomaly(s, k))
             continue;
-        }
         if (s->failed[s->row[k]] == NULL)
-            s->failed[s->row[k]] = "anomaly_detector_error";
+            s->failed[s->row[k]] = status == ALF_OK ? "model_output" : "anomaly_detector_error";
         failures++;
     }
     settle(c, COMPONENT_ANOMALY, failures == 0, failures);
@@ -424,13 +434,16 @@ static void run_chunk(classifier_session *s, const log_event *events, size_t n, 
         run_anomaly(s);
         s->model_time += count_component(c, COMPONENT_ANOMALY, s->rows, start);
     }
+    size_t bypassed = 0, failed = 0;
     for (size_t i = 0; i < n; i++) {
         if (verdicts[i].compliance_bypassed)
-            count(&c->bypassed, 1);
+            bypassed++;
         else
             decide(s, i, &verdicts[i]);
-        count(&c->fail_open, verdicts[i].fail_open_used);
+        failed += verdicts[i].fail_open_used;
     }
+    count(&c->bypassed, bypassed);
+    count(&c->fail_open, failed);
     count(&c->logs, n);
 }
 

@@ -46,18 +46,32 @@ static void vote_rule(const rule_match *rule, component_vote *vote)
         vote->probability[c] = c == (int)rule->category ? rule->confidence : rest;
 }
 
+bool ensemble_text_is_sound(const text_result *text)
+{
+    size_t limit = sizeof text->probability / sizeof text->probability[0];
+    for (size_t i = 0; i < text->class_count && i < limit; i++)
+        if (!(text->probability[i] >= 0 && (double)text->probability[i] <= 1.0001))
+            return false;
+    return true;
+}
+
+bool ensemble_anomaly_is_sound(const anomaly_result *anomaly)
+{
+    return !isnan(anomaly->decision);
+}
+
 /* The probabilities of classes that name a category, normalised. false: not probabilities. */
 static bool vote_text(const ensemble_input *in, component_vote *vote)
 {
     const text_result *text = in->text;
     if (text == NULL || !text->present || in->text_categories == NULL)
         return true;
+    if (!ensemble_text_is_sound(text))
+        return false;
     double sum = 0;
     size_t limit = sizeof text->probability / sizeof text->probability[0];
     for (size_t i = 0; i < text->class_count && i < limit; i++) {
         double p = (double)text->probability[i];
-        if (!(p >= 0 && p <= 1.0001))
-            return false;
         unsigned c = (unsigned)in->text_categories[i];
         if (c >= ALF_CATEGORIES)
             continue;
@@ -78,7 +92,7 @@ static bool vote_anomaly(const anomaly_result *anomaly, component_vote *vote)
 {
     if (anomaly == NULL || !anomaly->present)
         return true;
-    if (isnan(anomaly->decision))
+    if (!ensemble_anomaly_is_sound(anomaly))
         return false;
     double urgent = 0.15;
     if (anomaly->label < 0) {

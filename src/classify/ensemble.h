@@ -32,6 +32,10 @@ typedef struct ensemble_input {
 /* text_result.unfamiliar: 1 - known_terms / words of the normalised text, at least 0. */
 double ensemble_unfamiliar(size_t known_terms, alf_span normalised);
 
+/* Whether an answer is one: probabilities, a number. */
+bool ensemble_text_is_sound(const text_result *text);
+bool ensemble_anomaly_is_sound(const anomaly_result *anomaly);
+
 /* Fills *out wholly. A component that answers with something that is no probability makes the
  * verdict fail open. */
 void ensemble_decide(const ensemble_config *config, const ensemble_input *in, verdict *out);

@@ -18,8 +18,13 @@ enum {
     COST_BYTES = 8    /* bytes that count for the cost */
 };
 
+/* Words are more common than their letters by chance, so no string counts as rarer than this. */
+#define RARE   5e-5F
+#define COMMON 10.0F /* times as common as the clause's best group: says little */
+
 typedef struct facts {
     literal_group exact;   /* count 0: not known; may hold the empty string */
+    literal_group lead;    /* exact not known: it begins with one of these; also in needed */
     literal_clause needed; /* apart from exact */
     uint32_t width;        /* most bytes that it can match */
 } facts;
@@ -31,32 +36,41 @@ typedef struct walker {
 
 /* A run of exact neighbours in a sequence. */
 typedef struct run {
-    literal_group strings;
-    uint32_t before; /* most bytes before it in the sequence */
+    literal_group strings; /* its list is nobody else's until the run ends */
+    uint32_t before;       /* most bytes before it in the sequence */
 } run;
 
-float literal_frequency(uint8_t folded)
+/* In thousandths. */
+static const uint8_t frequency[128] = {
+    ['a'] = 60, ['b'] = 12, ['c'] = 35,  ['d'] = 35,  ['e'] = 90, ['f'] = 16,
+    ['g'] = 15, ['h'] = 20, ['i'] = 60,  ['j'] = 3,   ['k'] = 8,  ['l'] = 35,
+    ['m'] = 25, ['n'] = 55, ['o'] = 60,  ['p'] = 22,  ['q'] = 2,  ['r'] = 55,
+    ['s'] = 60, ['t'] = 65, ['u'] = 25,  ['v'] = 10,  ['w'] = 10, ['x'] = 4,
+    ['y'] = 12, ['z'] = 2,  ['0'] = 200, [' '] = 120, ['.'] = 20, [':'] = 20,
+    ['/'] = 20, ['-'] = 20, ['_'] = 20,  ['='] = 20,  ['['] = 20, [']'] = 20};
+
+static float chance_of(uint8_t folded)
 {
-    /* a to z, in thousandths */
-    static const uint8_t letters[26] = {60, 12, 35, 35, 90, 16, 15, 20, 60, 3,  8, 35, 25,
-                                        55, 60, 22, 2,  55, 60, 65, 25, 10, 10, 4, 12, 2};
-    if (folded >= 'a' && folded <= 'z')
-        return (float)letters[folded - 'a'] / 1000.0F;
-    if (folded == '0')
-        return 0.2F;
-    if (folded == ' ')
-        return 0.12F;
-    return folded < 0x80 && strchr(".:/-_=[]", folded) != NULL ? 0.02F : 0.004F;
+    uint8_t known = folded < 128 ? frequency[folded] : 0;
+    return (float)(known > 0 ? known : 4) / 1000.0F;
+}
+
+float literal_chance(const uint8_t *folded, size_t size)
+{
+    float chance = 1;
+    for (size_t i = 0; i < size; i++) /* digits come in numbers */
+        chance *= i > 0 && folded[i] == '0' && folded[i - 1] == '0' ? 0.75F : chance_of(folded[i]);
+    return chance;
 }
 
 static float cost_of(const literal_group *group)
 {
     float cost = 0;
     for (size_t i = 0; i < group->count; i++) {
-        float one = 1;
-        for (size_t k = 0; k < group->literals[i].size && k < COST_BYTES; k++)
-            one *= literal_frequency(group->literals[i].text[k]);
-        cost += one;
+        size_t size = group->literals[i].size;
+        float chance =
+            literal_chance(group->literals[i].text, size < COST_BYTES ? size : COST_BYTES);
+        cost += chance > RARE ? chance : RARE;
     }
     return cost;
 }
@@ -264,12 +278,42 @@ static bool is_done(const run *r, const literal_group *next)
     return shortest(next) == 0 || r->strings.count * next->count > MAX_VARIANTS;
 }
 
+/* The only byte of a set, or -1. */
+static int only_byte(const pattern_node *node)
+{
+    if (node->kind != PATTERN_SET)
+        return -1;
+    unsigned first = pattern_set_next(node->set, 0);
+    return first < 256 && pattern_set_next(node->set, first + 1) == 256 ? (int)first : -1;
+}
+
+/* Most of a pattern are plain characters: appends one to every string of the run, in place. false
+ * when it is something else, or a string has no room. */
+static bool append_byte(walker *w, run *r, const pattern_node *node)
+{
+    int c = only_byte(node);
+    if (c < 0 || w->nomem)
+        return false;
+    for (size_t i = 0; i < r->strings.count; i++)
+        if (r->strings.literals[i].size == LITERAL_MAX_BYTES)
+            return false;
+    for (size_t i = 0; i < r->strings.count; i++) {
+        literal *text = (literal *)&r->strings.literals[i];
+        text->text[text->size++] = pattern_fold((uint8_t)c);
+    }
+    return true;
+}
+
 static facts facts_of_sequence(walker *w, const pattern_node *node)
 {
     facts f = {.width = 0};
     run r = {one_string(w, "", 0), 0};
     bool exact = true;
     for (const pattern_node *n = node->first; n != NULL && !w->nomem; n = n->next) {
+        if (append_byte(w, &r, n)) {
+            f.width = add_widths(f.width, 1);
+            continue;
+        }
         facts child = facts_of(w, n);
         literal_group product;
         bool known = child.exact.count > 0;
@@ -281,8 +325,12 @@ static facts facts_of_sequence(walker *w, const pattern_node *node)
             continue;
         }
         exact = false;
-        add_exact(w, &f.needed, &r.strings, r.before);
-        add_groups(&f.needed, &child.needed, f.width);
+        if (child.lead.count > 0 && multiply(w, &r.strings, &child.lead, &product)) {
+            add_exact(w, &f.needed, &product, r.before);
+        } else {
+            add_exact(w, &f.needed, &r.strings, r.before);
+            add_groups(&f.needed, &child.needed, f.width);
+        }
         bool starts = known && shortest(&child.exact) > 0;
         r.strings = starts ? child.exact : one_string(w, "", 0);
         r.before = starts ? f.width : behind;
@@ -356,10 +404,12 @@ static facts facts_of_repeat(walker *w, const pattern_node *node)
         power = product;
         n++;
     }
-    if (n == node->low && node->low == node->high)
+    if (n == node->low && node->low == node->high) {
         f.exact = power;
-    else
+    } else {
+        f.lead = power;
         add_exact(w, &f.needed, &power, 0);
+    }
     return f;
 }
 
@@ -393,6 +443,19 @@ static facts facts_of(walker *w, const pattern_node *node)
     return f;
 }
 
+/* Drops groups that nearly every text has, as long as a better one is left. */
+static void drop_common(literal_clause *clause)
+{
+    float least = clause->groups[0].cost;
+    for (size_t i = 1; i < clause->count; i++)
+        least = clause->groups[i].cost < least ? clause->groups[i].cost : least;
+    size_t kept = 0;
+    for (size_t i = 0; i < clause->count; i++)
+        if (clause->groups[i].cost <= least * COMMON)
+            clause->groups[kept++] = clause->groups[i];
+    clause->count = kept;
+}
+
 /* The choice that the whole pattern is, apart from edges around it: (?:a|b), \b(?:a|b)\b. */
 static const pattern_node *outer_choice(const pattern_node *node)
 {
@@ -413,34 +476,58 @@ static const pattern_node *outer_choice(const pattern_node *node)
     return node;
 }
 
-/* One clause per alternative; false when one of them needs nothing. */
-static bool split_choice(walker *w, const pattern_node *choice, literal_need *out)
+/* Adds the strings of an alternative to the clause that has those of all exact ones. */
+static bool join_exact(walker *w, const literal_clause *one, literal_need *out, size_t *exact)
 {
-    for (const pattern_node *n = choice->first; n != NULL; n = n->next) {
-        if (out->count == LITERAL_MAX_CLAUSES)
-            return false;
+    if (*exact == LITERAL_MAX_CLAUSES)
+        return false;
+    literal_group *group = &out->clauses[*exact].groups[0];
+    if (group->count + one->groups[0].count > LITERAL_MAX_GROUP)
+        return false;
+    *group = unite(w, group, &one->groups[0]);
+    return true;
+}
+
+/* One clause per alternative, one for all exact ones; none when an alternative needs nothing. */
+static void split_choice(walker *w, const pattern_node *choice, literal_need *out)
+{
+    size_t exact = LITERAL_MAX_CLAUSES; /* the clause of exact alternatives */
+    for (const pattern_node *n = choice->first; n != NULL && !w->nomem; n = n->next) {
         facts f = facts_of(w, n);
+        bool is_exact = f.exact.count > 0;
         add_exact(w, &f.needed, &f.exact, 0);
-        if (f.needed.count == 0)
-            return false;
+        if (f.needed.count == 0) {
+            out->count = 0;
+            return;
+        }
+        if (is_exact && join_exact(w, &f.needed, out, &exact))
+            continue;
+        drop_common(&f.needed);
+        if (is_exact)
+            exact = out->count;
         out->clauses[out->count++] = f.needed;
     }
-    return true;
 }
 
 alf_status pattern_literals(const pattern_node *node, arena *memory, literal_need *out,
                             alf_error *err)
 {
     walker w = {.memory = memory};
-    *out = (literal_need){arena_alloc(memory, LITERAL_MAX_CLAUSES, sizeof *out->clauses), 0};
+    const pattern_node *choice = outer_choice(node);
+    size_t count = 0;
+    for (const pattern_node *n = choice->first; n != NULL; n = n->next)
+        count++;
+    bool split = count <= LITERAL_MAX_CLAUSES;
+    *out = (literal_need){arena_alloc(memory, split ? count : 1, sizeof *out->clauses), 0};
     if (out->clauses == NULL)
         return error_nomem(err, "preparing patterns");
-    facts f = facts_of(&w, node);
-    add_exact(&w, &f.needed, &f.exact, 0);
-    bool split = f.exact.count == 0 && split_choice(&w, outer_choice(node), out);
-    if (!split) {
-        out->clauses[0] = f.needed;
+    if (split) {
+        split_choice(&w, choice, out);
+    } else {
+        facts f = facts_of(&w, choice);
+        add_exact(&w, &f.needed, &f.exact, 0);
         out->count = f.needed.count > 0;
+        out->clauses[0] = f.needed;
     }
     return w.nomem ? error_nomem(err, "preparing patterns") : ALF_OK;
 }

@@ -1,8 +1,8 @@
 /*
  * Each literal is known by one gram of it: the four neighbouring bytes that are seen least in logs,
- * or two where the literal is shorter. For each place of the (folded) text a bitmap says whether a
- * gram may be there; the few places that remain are looked up in a table of grams, whose literals
- * are compared in full. Unlike in an automaton, no place waits for the one before.
+ * or two where the literal is shorter. For each place of the (folded) text a table of hashes says
+ * whether a gram may be there; the few places that remain are looked up in a table of grams, whose
+ * literals are compared in full. Unlike in an automaton, no place waits for the one before.
  *
  * A literal found moves the clauses that wait for it one group on. Places come in order, and groups
  * of a clause do not overlap in a match, so the gram of the next group's literal is never met
@@ -18,8 +18,8 @@ enum {
     PAIR = 2,
     MAX_ENTRIES = 1 << 20,
     MIN_BITS = 12,
-    MAX_BITS = 20,
-    BITS_PER_GRAM = 64,
+    MAX_BITS = 18,
+    HASHES_PER_GRAM = 32,
     BLOCK = 8,     /* places looked at before the hits among them */
     WINDOW = 8192, /* bytes of the text that are folded at a time */
     MARGIN = 32    /* on both sides: a literal, a gram, a block */
@@ -52,12 +52,12 @@ typedef struct slot {
     uint32_t count; /* 0: free */
 } slot;
 
-/* Grams of one length. pairs: bits NULL when there are none. */
+/* Grams of one length. pairs: known NULL when there are none. */
 typedef struct gram_table {
     uint32_t key_mask;
-    unsigned shift;      /* of the hash, for the bitmap */
+    unsigned shift;      /* of the hash, for `known` */
     unsigned slot_shift; /* and for the slots */
-    uint64_t *bits;
+    uint8_t *known;      /* by hash: 1 when a gram has it */
     slot *slots;
     uint32_t slot_mask;
 } gram_table;
@@ -65,6 +65,7 @@ typedef struct gram_table {
 /* A literal as it comes, while building. */
 typedef struct pending {
     literal text;
+    uint8_t gram_at; /* of chain heads */
     entry entry;
     uint32_t same; /* the one of equal text before it + 1 */
 } pending;
@@ -110,7 +111,7 @@ prefilter *prefilter_new(size_t patterns)
 
 static void free_table(gram_table *t)
 {
-    mem_free(t->bits);
+    mem_free(t->known);
     mem_free(t->slots);
 }
 
@@ -221,11 +222,9 @@ static uint8_t choose_gram(const literal *text)
     size_t size = text->size >= GRAM ? GRAM : PAIR, best = 0;
     float least = 2;
     for (size_t at = 0; at + size <= text->size; at++) {
-        float one = 1;
-        for (size_t i = 0; i < size; i++)
-            one *= literal_frequency(text->text[at + i]);
-        if (one < least) {
-            least = one;
+        float chance = literal_chance(text->text + at, size);
+        if (chance < least) {
+            least = chance;
             best = at;
         }
     }
@@ -270,17 +269,17 @@ static slot *find_slot(const gram_table *t, uint32_t key)
 
 static bool make_table(gram_table *t, size_t grams, uint32_t key_mask)
 {
-    unsigned bits = bits_for(grams * BITS_PER_GRAM, MIN_BITS);
+    unsigned bits = bits_for(grams * HASHES_PER_GRAM, MIN_BITS);
     bits = bits < MAX_BITS ? bits : MAX_BITS;
     unsigned slot_bits = bits_for(grams * 2, 4);
     size_t slots = (size_t)1 << slot_bits;
     *t = (gram_table){.key_mask = key_mask,
                       .shift = 32 - bits,
                       .slot_shift = 32 - slot_bits,
-                      .bits = mem_calloc((size_t)1 << (bits - 6), sizeof *t->bits),
+                      .known = mem_calloc((size_t)1 << bits, sizeof *t->known),
                       .slots = mem_calloc(slots, sizeof *t->slots),
                       .slot_mask = (uint32_t)(slots - 1)};
-    return t->bits != NULL && t->slots != NULL;
+    return t->known != NULL && t->slots != NULL;
 }
 
 static gram_table *table_of(prefilter *p, const literal *text)
@@ -304,13 +303,14 @@ static alf_status count_grams(prefilter *p, const uint32_t *heads, size_t count,
     if (!good)
         return error_nomem(err, "the literals of patterns");
     for (size_t i = 0; i < count; i++) {
-        const literal *text = &p->pending[heads[i]].text;
-        gram_table *t = table_of(p, text);
-        uint32_t key = key_of(t, text->text + choose_gram(text));
+        pending *head = &p->pending[heads[i]];
+        gram_table *t = table_of(p, &head->text);
+        head->gram_at = choose_gram(&head->text);
+        uint32_t key = key_of(t, head->text.text + head->gram_at);
         slot *s = find_slot(t, key);
         s->key = key;
         s->count++;
-        set_bit(t->bits, hash_key(key) >> t->shift);
+        t->known[hash_key(key) >> t->shift] = 1;
     }
     return ALF_OK;
 }
@@ -330,7 +330,7 @@ static void place_literal(prefilter *p, uint32_t head, uint32_t *entry_count)
 {
     const literal *text = &p->pending[head].text;
     gram_table *t = table_of(p, text);
-    uint8_t gram_at = choose_gram(text);
+    uint8_t gram_at = p->pending[head].gram_at;
     known_literal *out = &p->literals[find_slot(t, key_of(t, text->text + gram_at))->first];
     while (out->size > 0)
         out++;
@@ -409,17 +409,21 @@ void prefilter_scratch_free(prefilter_scratch *s)
     mem_free(s);
 }
 
+static void fold_bytes(const uint8_t *restrict in, uint8_t *restrict out, size_t size)
+{
+    for (size_t i = 0; i < size; i++)
+        out[i] = pattern_fold(in[i]);
+}
+
 /* Folds text [begin, end) and what is around it; byte begin gets to folded[MARGIN]. */
 static void fold_window(prefilter_scratch *s, alf_span text, size_t begin, size_t end)
 {
     size_t before = begin < MARGIN ? begin : MARGIN;
     size_t after = text.size - end < MARGIN ? text.size - end : MARGIN;
-    const uint8_t *in = (const uint8_t *)text.data + begin - before;
     uint8_t *out = s->folded + MARGIN - before;
     size_t size = before + (end - begin) + after;
     memset(s->folded, LITERAL_NOWHERE, MARGIN);
-    for (size_t i = 0; i < size; i++)
-        out[i] = pattern_fold(in[i]);
+    fold_bytes((const uint8_t *)text.data + begin - before, out, size);
     memset(out + size, LITERAL_NOWHERE, MARGIN - after);
     if (begin == 0)
         s->folded[MARGIN - 1] = LITERAL_START;
@@ -479,23 +483,23 @@ static void look_up(const prefilter *p, prefilter_scratch *s, const gram_table *
 
 static inline unsigned may_be(const gram_table *t, const uint8_t *at)
 {
-    uint32_t hash = hash_key(key_of(t, at)) >> t->shift;
-    return (unsigned)(t->bits[hash / 64] >> (hash % 64) & 1);
+    return t->known[hash_key(key_of(t, at)) >> t->shift];
 }
 
 /* Looks at the BLOCK places from `at` on; those behind the end of the text hold no literal. */
 static inline void search_block(const prefilter *p, prefilter_scratch *s, const uint8_t *at,
                                 size_t place, bool pairs, const prefilter_answer *out)
 {
-    unsigned hits = 0;
+    unsigned grams = 0, two = 0;
     for (unsigned i = 0; i < BLOCK; i++)
-        hits |= may_be(&p->grams, at + i) << i;
+        grams |= may_be(&p->grams, at + i) << i;
     for (unsigned i = 0; pairs && i < BLOCK; i++)
-        hits |= may_be(&p->pairs, at + i) << i;
-    for (; hits != 0; hits &= hits - 1) {
+        two |= may_be(&p->pairs, at + i) << i;
+    for (unsigned hits = grams | two; hits != 0; hits &= hits - 1) {
         unsigned i = (unsigned)__builtin_ctz(hits);
-        look_up(p, s, &p->grams, at + i, place + i, out);
-        if (pairs)
+        if ((grams >> i & 1) != 0)
+            look_up(p, s, &p->grams, at + i, place + i, out);
+        if ((two >> i & 1) != 0)
             look_up(p, s, &p->pairs, at + i, place + i, out);
     }
 }
@@ -504,7 +508,7 @@ static inline void search_block(const prefilter *p, prefilter_scratch *s, const 
 static void search_places(const prefilter *p, prefilter_scratch *s, const uint8_t *at, size_t place,
                           size_t end, const prefilter_answer *out)
 {
-    if (p->pairs.bits == NULL)
+    if (p->pairs.known == NULL)
         for (; place < end; place += BLOCK, at += BLOCK)
             search_block(p, s, at, place, false, out);
     else

@@ -139,11 +139,22 @@ static alf_status on_open(builder *b, const yaml_event_t *event, yaml_kind kind)
     return ALF_OK;
 }
 
+enum { SMALL_MAP = 16 }; /* keys that are compared with one another */
+
+static alf_status check_small_map(const builder *b, const yaml_node *map)
+{
+    for (const yaml_node *n = map->first; n != NULL; n = n->next)
+        for (const yaml_node *earlier = map->first; earlier != n; earlier = earlier->next)
+            if (span_equal(earlier->key, n->key))
+                return yaml_error(n, b->name, b->err, "the key is there twice; keep one of them");
+    return ALF_OK;
+}
+
 /* A map is complete: no key may be there twice. */
 static alf_status check_duplicates(builder *b, const yaml_node *map)
 {
-    if (map->count < 2)
-        return ALF_OK;
+    if (map->count <= SMALL_MAP)
+        return check_small_map(b, map);
     strmap keys;
     strmap_init(&keys);
     alf_status status = ALF_OK;

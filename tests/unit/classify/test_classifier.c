@@ -10,6 +10,7 @@
 #include "classify/classifier.h"
 
 #include <limits.h>
+#include <math.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -277,15 +278,15 @@ static void text_model_that_fails(void **state)
 }
 
 /* A detector that looks up a table of two by the first feature (its length, scaled), and so fails
- * for long logs only. */
-static void make_sick_detector(buf *out)
+ * for long logs; the others have the score given. */
+static void make_sick_detector(float score, buf *out)
 {
     static const int64_t rows_by_8[] = {-1, 8};
     static const int64_t rows[] = {-1};
     static const int64_t two[] = {2};
     static const int64_t none[] = {0};
     static const int64_t zero = 0;
-    static const float table[] = {1.0F, 1.0F};
+    const float table[] = {score, score};
     alf_error err = {0};
     onnx_node *node;
     onnx_model *m = onnx_new("sick");
@@ -301,7 +302,7 @@ static void make_sick_detector(buf *out)
     must(onnx_add_node(m, "", "Cast", "cut", "length", "index", &node, &err), &err);
     must(onnx_set_int(m, node, "to", ONNX_INT64, &err), &err);
     must(onnx_add_node(m, "", "Gather", "look", "table index", "scores", &node, &err), &err);
-    must(onnx_add_node(m, "", "Cast", "name", "scores", "label", &node, &err), &err);
+    must(onnx_add_node(m, "", "Cast", "name", "length", "label", &node, &err), &err);
     must(onnx_set_int(m, node, "to", ONNX_INT64, &err), &err);
     buf_init(out);
     must(onnx_write(m, out, &err), &err);
@@ -315,7 +316,7 @@ static void check_sick_detector(void)
     verdict verdicts[20];
     log_event batch[20];
     memset(endless, 'x', sizeof endless - 1);
-    make_sick_detector(&file);
+    make_sick_detector(1, &file);
     put("anomaly_detector.onnx", buf_span(&file));
     buf_fini(&file);
     opened o = open_sample();
@@ -343,6 +344,35 @@ static void detector_that_fails(void **state)
 {
     (void)state;
     with_files_kept(check_sick_detector);
+}
+
+/* Numbers that are none count as failures, and the fifth run in a row opens the circuit. */
+static void check_detector_without_numbers(void)
+{
+    buf file;
+    verdict verdicts[2];
+    log_event batch[2] = {event_of("session opened"), event_of("session closed")};
+    make_sick_detector(NAN, &file);
+    put("anomaly_detector.onnx", buf_span(&file));
+    buf_fini(&file);
+    opened o = open_sample();
+    for (size_t i = 0; i < 5; i++) {
+        assert_circuit(&o, COMPONENT_ANOMALY, false);
+        classifier_run(o.s, batch, 2, verdicts);
+        assert_failed_open(&verdicts[0], "model_output");
+        assert_failed_open(&verdicts[1], "model_output");
+    }
+    assert_circuit(&o, COMPONENT_ANOMALY, true);
+    assert_int_equal(o.c->counters[COMPONENT_ANOMALY].failures, 10);
+    classifier_run(o.s, batch, 1, verdicts);
+    assert_failed_open(verdicts, "anomaly_detector_circuit_open");
+    close_opened(o);
+}
+
+static void detector_without_numbers(void **state)
+{
+    (void)state;
+    with_files_kept(check_detector_without_numbers);
 }
 
 /* A pattern that runs away on a text makes that text fail open; it never opens the circuit. */
@@ -428,9 +458,10 @@ static void thresholds_of_the_manifest(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(batches_give_the_same_bits),  cmocka_unit_test(text_model_that_fails),
-        cmocka_unit_test(detector_that_fails),         cmocka_unit_test(pattern_that_runs_away),
-        cmocka_unit_test(logs_that_regulation_covers), cmocka_unit_test(thresholds_of_the_manifest),
+        cmocka_unit_test(batches_give_the_same_bits), cmocka_unit_test(text_model_that_fails),
+        cmocka_unit_test(detector_that_fails),        cmocka_unit_test(detector_without_numbers),
+        cmocka_unit_test(pattern_that_runs_away),     cmocka_unit_test(logs_that_regulation_covers),
+        cmocka_unit_test(thresholds_of_the_manifest),
     };
     return cmocka_run_group_tests(tests, set_up, tear_down);
 }
