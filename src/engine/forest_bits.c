@@ -4,20 +4,21 @@
  * Number the leaves of a tree from left to right. A test that fails (x > threshold) rules out the
  * leaves to its left; the leaf that x reaches is the lowest one that no failed test of the tree has
  * ruled out. Which tests of a column fail is a prefix of that column's thresholds in ascending
- * order, over all trees together. So after every BLOCK thresholds the words of all trees, with the
- * tests up to there applied, stand ready in a table; a row finds its place in each column, ANDs the
- * table rows of its columns, and applies the few tests between its place and the table's.
+ * order, over all trees together. So after every so many thresholds the words of all trees, with
+ * the tests up to there applied, stand ready in a table; a row finds its place in each column, ANDs
+ * the table rows of its columns, and applies the few tests between its place and the table's.
  *
  * The same source is compiled for every CPU level (forest_bits_run.h); nothing in it depends on the
  * order of anything but the sums, which run over the trees in order.
  */
 #include "engine/forest_bits.h"
 
+#include <math.h>
 #include <string.h>
 
 enum {
-    LEAST_BLOCK = 16,
-    MOST_BLOCK = 128,
+    LEAST_SHIFT = 4,
+    MOST_SHIFT = 7,
     MOST_TABLE = 512 << 10, /* bytes; stays in the second-level cache */
     ROW_ALIGN = 64
 };
@@ -38,40 +39,70 @@ static size_t row_bytes(const normal_forest *n)
     return (bytes + ROW_ALIGN - 1) / ROW_ALIGN * ROW_ALIGN;
 }
 
-static void count_splits(const normal_forest *n, uint32_t *counts)
+/* The columns of the table: one a feature. */
+typedef struct group {
+    uint32_t x, twin;
+    uint32_t count; /* of tests */
+    uint32_t end;   /* one past its last test put so far */
+} group;
+
+typedef struct groups {
+    group *list;
+    uint32_t count;
+    uint32_t *of; /* per column of the normal form */
+} groups;
+
+/* NULL lists where memory has its limit in the way. */
+static alf_status find_groups(const normal_forest *n, groups *out, alf_error *err)
 {
+    *out = (groups){0};
+    TRY(forest_take(n->temporary, n->column_count, sizeof *out->list, &out->list, err));
+    TRY(forest_take(n->temporary, n->column_count, sizeof *out->of, &out->of, err));
+    if (out->list == NULL || out->of == NULL)
+        return ALF_OK;
+    for (uint32_t c = 0; c < n->column_count; c++) {
+        uint32_t twin = n->twins[c] != NO_TWIN ? n->twins[c] : c;
+        if (twin < c) {
+            out->of[c] = out->of[twin];
+            continue;
+        }
+        out->list[out->count] = (group){.x = c, .twin = twin};
+        out->of[c] = out->count++;
+    }
     for (uint32_t i = 0; i < n->f->node_count; i++)
         if (n->nodes[i].column != NORMAL_LEAF)
-            counts[n->nodes[i].column]++;
+            out->list[out->of[n->nodes[i].column]].count++;
+    return ALF_OK;
 }
 
 /* Table rows, the row of ones included. */
-static size_t table_rows(const uint32_t *counts, uint32_t columns, uint32_t block)
+static size_t table_rows(const groups *g, uint32_t shift)
 {
     size_t rows = 1;
-    for (uint32_t c = 0; c < columns; c++)
-        rows += counts[c] / block;
+    for (uint32_t c = 0; c < g->count; c++)
+        rows += (g->list[c].count >> shift) + (g->list[c].x != g->list[c].twin);
     return rows;
 }
 
-/* The least block whose table is small enough; 0: none. */
-static uint32_t choose_block(const normal_forest *n, const uint32_t *counts)
+/* The least shift whose table is small enough; 0: none. */
+static uint32_t choose_shift(const normal_forest *n, const groups *g)
 {
-    for (uint32_t block = LEAST_BLOCK; block <= MOST_BLOCK; block *= 2)
-        if (table_rows(counts, n->column_count, block) <= MOST_TABLE / row_bytes(n))
-            return block;
+    for (uint32_t shift = LEAST_SHIFT; shift <= MOST_SHIFT; shift++)
+        if (table_rows(g, shift) <= MOST_TABLE / row_bytes(n))
+            return shift;
     return 0;
 }
 
-/* Rough costs in cycles: a table row reads 64 bytes a cycle, a test costs about one, a step of a
- * walk 1.6. */
-static bool is_cheaper(const normal_forest *n, const uint32_t *counts, uint32_t block)
+/* Rough costs in cycles: a table row reads 64 bytes a cycle, a test that fails costs one, a column
+ * 20, a step of a walk 1.6. */
+static bool is_cheaper(const normal_forest *n, const groups *g, uint32_t shift)
 {
     double bits = 0, walk = 1.6 * (n->mean_depth + 1) * n->f->tree_count;
-    for (uint32_t c = 0; c < n->column_count; c++) {
-        if (counts[c] >= block)
-            bits += (double)row_bytes(n) / 64 + 10;
-        bits += counts[c] < block ? counts[c] : block;
+    for (uint32_t c = 0; c < g->count; c++) {
+        uint32_t count = g->list[c].count;
+        if (count >> shift > 0 || g->list[c].x != g->list[c].twin)
+            bits += (double)row_bytes(n) / 64;
+        bits += 20 + (count >> shift > 0 ? 1u << shift : count) / 2.0;
     }
     return bits < walk;
 }
@@ -83,32 +114,62 @@ typedef struct split {
     uint32_t node;
 } split;
 
-/* Merge sort, from `a` of count elements through room of as many. */
+/* In the order of the doubles; -0.0 sorts before 0.0, which changes nothing: no x lies between. */
+static uint64_t sort_key(double x)
+{
+    uint64_t bits;
+    memcpy(&bits, &x, sizeof bits);
+    return bits >> 63 != 0 ? ~bits : bits | (uint64_t)1 << 63;
+}
+
+static void insert_splits(split *a, size_t count)
+{
+    for (size_t i = 1; i < count; i++) {
+        split s = a[i];
+        size_t at = i;
+        for (; at > 0 && s.threshold < a[at - 1].threshold; at--)
+            a[at] = a[at - 1];
+        a[at] = s;
+    }
+}
+
+enum { DIGITS = sizeof(uint64_t), FEW = 48 };
+
+/* Radix sort by bytes, from the lowest; room holds as many. */
 static void sort_splits(split *a, split *room, size_t count)
 {
-    for (size_t width = 1; width < count; width *= 2) {
-        for (size_t begin = 0; begin + width < count; begin += 2 * width) {
-            size_t middle = begin + width;
-            size_t end = middle + width < count ? middle + width : count;
-            if (a[middle - 1].threshold <= a[middle].threshold)
-                continue;
-            memcpy(room, a + begin, width * sizeof *a);
-            size_t left = 0, right = middle, to = begin;
-            while (left < width && right < end) {
-                bool take_right = a[right].threshold < room[left].threshold;
-                a[to++] = take_right ? a[right] : room[left];
-                right += take_right;
-                left += !take_right;
-            }
-            memcpy(a + to, room + left, (width - left) * sizeof *a);
-        }
+    uint32_t starts[DIGITS][256] = {{0}};
+    if (count <= FEW) {
+        insert_splits(a, count);
+        return;
     }
+    for (size_t i = 0; i < count; i++)
+        for (size_t d = 0; d < DIGITS; d++)
+            starts[d][sort_key(a[i].threshold) >> 8 * d & 255]++;
+    split *from = a, *to = room;
+    for (size_t d = 0; d < DIGITS; d++) {
+        uint32_t sum = 0;
+        if (starts[d][sort_key(a[0].threshold) >> 8 * d & 255] == count)
+            continue;
+        for (size_t k = 0; k < 256; k++) {
+            uint32_t here = starts[d][k];
+            starts[d][k] = sum;
+            sum += here;
+        }
+        for (size_t i = 0; i < count; i++)
+            to[starts[d][sort_key(from[i].threshold) >> 8 * d & 255]++] = from[i];
+        split *last = from;
+        from = to;
+        to = last;
+    }
+    if (from != a)
+        memcpy(a, from, count * sizeof *a);
 }
 
 typedef struct builder {
     const normal_forest *n;
     forest_bits *b;
-    uint32_t *counts; /* per column */
+    groups groups;
     split *splits, *room;
     uint32_t *first_leaf; /* per node: the leftmost leaf below it, counted within its tree */
     uint32_t *tree;       /* per node */
@@ -124,14 +185,30 @@ static alf_status take_temporary(builder *w, alf_error *err)
     return forest_take(a, n->f->node_count, sizeof *w->tree, &w->tree, err);
 }
 
+/* The elements of a level that holds `count` thresholds. */
+static size_t level_size(size_t count)
+{
+    return (count / KEYS + 2) * KEYS;
+}
+
+static size_t key_count(const groups *g)
+{
+    size_t size = KEYS; /* one node to align the others */
+    for (uint32_t c = 0; c < g->count; c++) {
+        size += level_size(g->list[c].count);
+        for (uint32_t left = g->list[c].count; left > KEYS; left /= KEYS)
+            size += level_size(left / KEYS);
+    }
+    return size;
+}
+
 static alf_status take_memory(builder *w, size_t rows, arena *memory, alf_error *err)
 {
     const normal_forest *n = w->n;
     forest_bits *b = w->b;
-    TRY(forest_take(memory, n->column_count, sizeof *b->columns, &b->columns, err));
+    TRY(forest_take(memory, w->groups.count, sizeof *b->columns, &b->columns, err));
     TRY(forest_take(memory, n->split_count, sizeof *b->tests, &b->tests, err));
-    TRY(forest_take(memory, n->split_count, sizeof *b->masks, &b->masks, err));
-    TRY(forest_take(memory, rows, sizeof *b->pivots, &b->pivots, err));
+    TRY(forest_take(memory, key_count(&w->groups), sizeof *b->keys, &b->keys, err));
     TRY(forest_take(memory, rows * b->row_bytes + ROW_ALIGN, 1, &b->table, err));
     TRY(forest_take(memory, n->f->tree_count, sizeof *b->first, &b->first, err));
     if (!n->simple)
@@ -145,9 +222,8 @@ static bool have_all(const builder *w)
 {
     const forest_bits *b = w->b;
     return w->splits != NULL && w->room != NULL && w->first_leaf != NULL && w->tree != NULL &&
-           b->columns != NULL && b->tests != NULL && b->masks != NULL && b->pivots != NULL &&
-           b->table != NULL && b->first != NULL &&
-           (b->leaves != NULL || b->narrow != NULL || b->wide != NULL);
+           b->columns != NULL && b->tests != NULL && b->keys != NULL && b->table != NULL &&
+           b->first != NULL && (b->leaves != NULL || b->narrow != NULL || b->wide != NULL);
 }
 
 static void put_leaf(forest_bits *b, const forest *f, uint32_t at, uint32_t node)
@@ -188,16 +264,18 @@ static void number_leaves(const builder *w)
 static void sort_columns(const builder *w)
 {
     const normal_forest *n = w->n;
+    const groups *g = &w->groups;
     uint32_t at = 0;
-    for (uint32_t c = 0; c < n->column_count; c++) {
-        w->b->columns[c].begin = w->b->columns[c].end = at;
-        at += w->counts[c];
+    for (uint32_t c = 0; c < g->count; c++) {
+        w->b->columns[c] = (bits_column){.x = g->list[c].x, .twin = g->list[c].twin, .begin = at};
+        g->list[c].end = at;
+        at += g->list[c].count;
     }
     for (uint32_t i = 0; i < n->f->node_count; i++)
         if (n->nodes[i].column != NORMAL_LEAF)
-            w->splits[w->b->columns[n->nodes[i].column].end++] = (split){n->nodes[i].threshold, i};
-    for (uint32_t c = 0; c < n->column_count; c++)
-        sort_splits(w->splits + w->b->columns[c].begin, w->room, w->counts[c]);
+            w->splits[g->list[g->of[n->nodes[i].column]].end++] = (split){n->nodes[i].threshold, i};
+    for (uint32_t c = 0; c < g->count; c++)
+        sort_splits(w->splits + w->b->columns[c].begin, w->room, g->list[c].count);
 }
 
 static void put_test(const builder *w, uint32_t at)
@@ -205,8 +283,7 @@ static void put_test(const builder *w, uint32_t at)
     uint32_t node = w->splits[at].node, left = w->n->nodes[node].left;
     uint32_t leaves = w->n->leaves[left]; /* under 64: the right child has one too */
     uint64_t ruled_out = (((uint64_t)1 << leaves) - 1) << w->first_leaf[left];
-    w->b->tests[at] = (bits_test){w->splits[at].threshold, w->tree[node]};
-    w->b->masks[at] = ~ruled_out;
+    w->b->tests[at] = (bits_test){~ruled_out, w->tree[node]};
 }
 
 /* ANDs a test into a row of the table, whatever the width of its words. */
@@ -215,14 +292,12 @@ static void apply_test(const forest_bits *b, unsigned char *row, uint32_t at)
     size_t bytes = b->width / 8;
     uint64_t word = 0;
     unsigned char *to = row + b->tests[at].tree * bytes;
-    for (size_t i = 0; i < bytes; i++)
-        word |= (uint64_t)to[i] << 8 * i;
-    word &= b->masks[at];
-    for (size_t i = 0; i < bytes; i++)
-        to[i] = (unsigned char)(word >> 8 * i);
+    memcpy(&word, to, bytes);
+    word &= b->tests[at].mask;
+    memcpy(to, &word, bytes);
 }
 
-/* Words are written byte by byte from the lowest; a big-endian CPU would read them otherwise. */
+/* Narrow words are the low end of a wide one; a big-endian CPU would read them otherwise. */
 static bool little_endian(void)
 {
     const uint16_t one = 1;
@@ -231,25 +306,67 @@ static bool little_endian(void)
     return first == 1;
 }
 
-static void fill_table(const builder *w)
+/* The rows of a column behind `row`; returns the last. */
+static uint32_t fill_rows(const builder *w, uint32_t c, uint32_t row)
 {
     forest_bits *b = w->b;
-    uint32_t row = 0;
-    memset(b->table, 0xFF, b->row_bytes);
-    for (uint32_t c = 0; c < b->column_count; c++) {
-        bits_column *column = &b->columns[c];
-        const unsigned char *before = b->table;
-        column->row = row;
-        column->pivots = (column->end - column->begin) / b->block;
-        for (uint32_t k = 0; k < column->pivots; k++) {
-            uint32_t from = column->begin + k * b->block;
-            unsigned char *to = b->table + ++row * b->row_bytes;
+    bits_column *column = &b->columns[c];
+    const unsigned char *before = b->table;
+    uint32_t count = w->groups.list[c].count, block = 1u << b->shift;
+    column->row = row;
+    column->has_rows = count >= block || column->x != column->twin;
+    for (uint32_t i = 0; i < count >> b->shift << b->shift; i++) {
+        unsigned char *to = b->table + (row + 1 + i / block) * b->row_bytes;
+        if (i % block == 0)
             memcpy(to, before, b->row_bytes);
-            for (uint32_t i = from; i < from + b->block; i++)
-                apply_test(b, to, i);
-            b->pivots[row] = b->tests[from + b->block - 1].threshold;
-            before = to;
-        }
+        apply_test(b, to, column->begin + i);
+        before = to;
+    }
+    return row + (count >> b->shift);
+}
+
+/* The tests that fail when the feature is missing. */
+static void fill_missing(const builder *w, uint32_t c, uint32_t row)
+{
+    const normal_forest *n = w->n;
+    bits_column *column = &w->b->columns[c];
+    unsigned char *to = w->b->table + row * w->b->row_bytes;
+    column->missing = row;
+    memset(to, 0xFF, w->b->row_bytes);
+    for (uint32_t i = column->begin; i < column->begin + w->groups.list[c].count; i++)
+        if (n->columns[n->nodes[w->splits[i].node].column].missing > 0)
+            apply_test(w->b, to, i);
+}
+
+static void fill_table(const builder *w)
+{
+    uint32_t row = 0;
+    memset(w->b->table, 0xFF, w->b->row_bytes);
+    for (uint32_t c = 0; c < w->groups.count; c++) {
+        row = fill_rows(w, c, row);
+        if (w->b->columns[c].x != w->b->columns[c].twin)
+            fill_missing(w, c, ++row);
+    }
+}
+
+/* The levels of a column; returns where the next may begin. */
+static double *fill_keys(const builder *w, uint32_t c, double *to)
+{
+    bits_column *column = &w->b->columns[c];
+    uint32_t count = w->groups.list[c].count;
+    for (uint32_t i = 0; i < count; i++)
+        to[i] = w->splits[column->begin + i].threshold;
+    while (true) {
+        for (size_t i = count; i < level_size(count); i++)
+            to[i] = (double)INFINITY;
+        column->keys[column->levels++] = to;
+        const double *below = to;
+        to += level_size(count);
+        if (count <= KEYS)
+            return to;
+        count /= KEYS;
+        for (size_t i = 0; i < count; i++)
+            to[i] = below[i * KEYS + KEYS - 1];
     }
 }
 
@@ -262,6 +379,10 @@ static void fill(const builder *w)
     uintptr_t over = (uintptr_t)w->b->table % ROW_ALIGN;
     w->b->table += over > 0 ? ROW_ALIGN - over : 0;
     fill_table(w);
+    over = (uintptr_t)w->b->keys % ROW_ALIGN / sizeof(double);
+    double *keys = w->b->keys + (over > 0 ? KEYS - over : 0);
+    for (uint32_t c = 0; c < w->b->column_count; c++)
+        keys = fill_keys(w, c, keys);
 }
 
 bool forest_bits_fit(const normal_forest *n)
@@ -275,25 +396,24 @@ alf_status forest_bits_build(const normal_forest *n, bool forced, cpu_level leve
     const forest *f = n->f;
     builder w = {.n = n};
     *out = NULL;
-    TRY(forest_take(n->temporary, n->column_count, sizeof *w.counts, &w.counts, err));
-    if (w.counts == NULL)
+    TRY(find_groups(n, &w.groups, err));
+    if (w.groups.list == NULL || w.groups.of == NULL)
         return ALF_OK;
-    count_splits(n, w.counts);
-    uint32_t block = choose_block(n, w.counts);
-    if (block == 0 || (!forced && !is_cheaper(n, w.counts, block)))
+    uint32_t shift = choose_shift(n, &w.groups);
+    if (shift == 0 || (!forced && !is_cheaper(n, &w.groups, shift)))
         return ALF_OK;
     TRY(forest_take(memory, 1, sizeof *w.b, &w.b, err));
     if (w.b == NULL)
         return ALF_OK;
     *w.b = (forest_bits){.f = f,
-                         .block = block,
+                         .shift = shift,
                          .width = word_width(n),
                          .row_bytes = row_bytes(n),
-                         .column_count = n->column_count,
+                         .column_count = w.groups.count,
                          .targets = f->target_count > 1 ? n->targets : NULL};
     w.b->run = forest_bits_run_for(level, w.b->width);
     TRY(take_temporary(&w, err));
-    TRY(take_memory(&w, table_rows(w.counts, n->column_count, block), memory, err));
+    TRY(take_memory(&w, table_rows(&w.groups, shift), memory, err));
     if (!have_all(&w))
         return ALF_OK;
     fill(&w);

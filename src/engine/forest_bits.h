@@ -6,14 +6,27 @@
 #include "engine/forest_internal.h"
 
 typedef struct bits_test {
-    double threshold;
+    uint64_t mask; /* the leaves left when it fails */
     uint32_t tree;
 } bits_test;
 
+/*
+ * The thresholds of a column as a search tree, level by level: level 0 are all of them, level k + 1
+ * every KEYS-th of level k. Each level is filled up with infinity to whole nodes of KEYS, and one
+ * more.
+ */
+enum { KEYS = 8, MOST_LEVELS = 11 };
+
+/* A feature. Where its missing values go left in some tests and right in others, it has two columns
+ * of the normal form, which differ for missing values only. */
 typedef struct bits_column {
-    uint32_t begin, end; /* its tests */
-    uint32_t row;        /* table row k (from 1) of this column is row + k */
-    uint32_t pivots;     /* how many it has */
+    uint32_t x, twin; /* columns of the normal form; the same when there is one */
+    uint32_t begin;   /* of its tests, thresholds ascending */
+    uint32_t row;     /* table row k (from 1) of this column is row + k */
+    uint32_t missing; /* with a twin: the table row for missing values */
+    bool has_rows;
+    uint32_t levels;
+    const double *keys[MOST_LEVELS];
 } bits_column;
 
 typedef void (*bits_run)(const forest_bits *b, const double *x, size_t stride, size_t rows,
@@ -21,14 +34,13 @@ typedef void (*bits_run)(const forest_bits *b, const double *x, size_t stride, s
 
 struct forest_bits {
     const forest *f;
-    uint32_t block;   /* tests from one table row to the next */
+    uint32_t shift;   /* 2^shift tests from one table row to the next */
     uint32_t width;   /* bits of a word: 8, 16, 32 or 64 */
     size_t row_bytes; /* a word for each tree, padded to 64 bytes */
     uint32_t column_count;
     bits_column *columns;
-    bits_test *tests;     /* column by column, thresholds ascending */
-    uint64_t *masks;      /* per test: the leaves left when it fails */
-    double *pivots;       /* per table row: the threshold of its last test; row 0 is unused */
+    bits_test *tests; /* column by column */
+    double *keys;
     unsigned char *table; /* row 0 is all ones */
     uint32_t *first;      /* per tree: where its leaves begin in one of these three: */
     double *wide;

@@ -4,23 +4,26 @@
  */
 #include "engine/forest_bits.h"
 
+#if defined(__x86_64__)
+#include <immintrin.h>
+#endif
+
 #define ALWAYS static inline __attribute__((always_inline))
 
 typedef uint64_t vector __attribute__((vector_size(64), aligned(64), may_alias));
 
 enum { TOGETHER = 4 }; /* rows whose sums run side by side; columns ANDed in one pass */
 
-/* How many of the ascending pivots x lies above. No branch depends on x. */
-ALWAYS uint32_t count_below(const double *pivots, uint32_t count, double x)
+/* How many of the KEYS ascending keys lie below x. */
+typedef uint32_t (*node_search)(const double *keys, double x);
+
+/* How many thresholds of the column lie below x: the tests that fail. */
+ALWAYS uint32_t count_failed(const bits_column *column, double x, node_search search)
 {
-    const double *at = pivots;
-    uint32_t left = count;
-    while (left > 1) {
-        uint32_t half = left / 2;
-        at += (0 - (size_t)(at[half - 1] < x)) & half;
-        left -= half;
-    }
-    return (uint32_t)(at - pivots) + (left > 0 && at[0] < x);
+    uint32_t at = 0;
+    for (uint32_t level = column->levels; level-- > 0;)
+        at = at * KEYS + search(column->keys[level] + (size_t)at * KEYS, x);
+    return at;
 }
 
 /* bits = the AND of the table rows in from[TOGETHER], and of bits unless first. */
@@ -36,20 +39,24 @@ ALWAYS void and_rows(unsigned char *bits, const unsigned char *const *from, size
     }
 }
 
-/* The table rows at or before x in every column that has some; blocks[c]: which. */
-ALWAYS void start_bits(const forest_bits *b, const double *x, unsigned char *bits, uint32_t *blocks)
+/* The table rows at or before x in every column that has some; failed[c]: how many tests fail. */
+ALWAYS void start_bits(const forest_bits *b, const double *x, unsigned char *bits, uint32_t *failed,
+                       node_search search)
 {
     const unsigned char *from[TOGETHER] = {b->table, b->table, b->table, b->table};
     uint32_t have = 0;
     bool first = true;
     for (uint32_t c = 0; c < b->column_count; c++) {
         const bits_column *column = &b->columns[c];
-        blocks[c] = 0;
-        if (column->pivots == 0)
+        failed[c] = count_failed(column, x[column->x], search);
+        if (!column->has_rows)
             continue;
-        uint32_t k = count_below(b->pivots + column->row + 1, column->pivots, x[c]);
-        blocks[c] = k;
-        from[have++] = b->table + (k > 0 ? column->row + k : 0) * b->row_bytes;
+        uint32_t k = failed[c] >> b->shift, row = k > 0 ? column->row + k : 0;
+        if (x[column->x] < x[column->twin] || x[column->x] > x[column->twin]) {
+            row = column->missing;
+            failed[c] = 0;
+        }
+        from[have++] = b->table + row * b->row_bytes;
         if (have < TOGETHER)
             continue;
         and_rows(bits, from, b->row_bytes, first);
@@ -73,20 +80,14 @@ ALWAYS void and_word(unsigned char *bits, uint32_t tree, uint64_t mask, uint32_t
         ((uint64_t *)bits)[tree] &= mask;
 }
 
-/* The tests between the table row and x. Those that hold change nothing: no branch on x. */
-ALWAYS void finish_bits(const forest_bits *b, const double *x, unsigned char *bits,
-                        const uint32_t *blocks, uint32_t width)
+/* The failed tests between the table row and x. */
+ALWAYS void finish_bits(const forest_bits *b, unsigned char *bits, const uint32_t *failed,
+                        uint32_t width)
 {
     for (uint32_t c = 0; c < b->column_count; c++) {
-        uint32_t begin = b->columns[c].begin + blocks[c] * b->block;
-        uint32_t left = b->columns[c].end - begin;
-        uint32_t count = left < b->block ? left : b->block;
-        const bits_test *tests = b->tests + begin;
-        const uint64_t *masks = b->masks + begin;
-        for (uint32_t i = 0; i < count; i++) {
-            uint64_t holds = (uint64_t)(tests[i].threshold < x[c]) - 1;
-            and_word(bits, tests[i].tree, masks[i] | holds, width);
-        }
+        const bits_test *tests = b->tests + b->columns[c].begin;
+        for (uint32_t i = failed[c] >> b->shift << b->shift; i < failed[c]; i++)
+            and_word(bits, tests[i].tree, tests[i].mask, width);
     }
 }
 
@@ -168,12 +169,12 @@ ALWAYS void sum_one_target(const forest_bits *b, const unsigned char *bits, size
 }
 
 ALWAYS void run(const forest_bits *b, const double *x, size_t stride, size_t rows, double *out,
-                unsigned char *scratch, uint32_t width)
+                unsigned char *scratch, node_search search, uint32_t width)
 {
-    uint32_t *blocks = (uint32_t *)(scratch + FOREST_GROUP * b->row_bytes);
+    uint32_t *failed = (uint32_t *)(scratch + FOREST_GROUP * b->row_bytes);
     for (size_t r = 0; r < rows; r++) {
-        start_bits(b, x + r * stride, scratch + r * b->row_bytes, blocks);
-        finish_bits(b, x + r * stride, scratch + r * b->row_bytes, blocks, width);
+        start_bits(b, x + r * stride, scratch + r * b->row_bytes, failed, search);
+        finish_bits(b, scratch + r * b->row_bytes, failed, width);
     }
     size_t r = 0;
     if (b->leaves == NULL && b->targets == NULL) {
@@ -193,19 +194,44 @@ ALWAYS void run(const forest_bits *b, const double *x, size_t stride, size_t row
 
 /* ---- one function for each level and width ---- */
 
+static inline uint32_t search_portable(const double *keys, double x)
+{
+    uint32_t count = 0;
+    for (int i = 0; i < KEYS; i++)
+        count += keys[i] < x;
+    return count;
+}
+
+#if defined(__x86_64__)
+CPU_TARGET_AVX2 static inline uint32_t search_avx2(const double *keys, double x)
+{
+    __m256d all = _mm256_set1_pd(x);
+    __m256d low = _mm256_cmp_pd(_mm256_load_pd(keys), all, _CMP_LT_OQ);
+    __m256d high = _mm256_cmp_pd(_mm256_load_pd(keys + 4), all, _CMP_LT_OQ);
+    int mask = _mm256_movemask_pd(low) | _mm256_movemask_pd(high) << 4;
+    return (uint32_t)__builtin_popcount((unsigned)mask);
+}
+
+CPU_TARGET_AVX512 static inline uint32_t search_avx512(const double *keys, double x)
+{
+    __mmask8 mask = _mm512_cmp_pd_mask(_mm512_load_pd(keys), _mm512_set1_pd(x), _CMP_LT_OQ);
+    return (uint32_t)__builtin_popcount(mask);
+}
+#endif
+
 /* NOLINTBEGIN(bugprone-macro-parentheses): arguments are attributes */
-#define RUN(name, target, width)                                                                   \
+#define RUN(name, target, search, width)                                                           \
     target static void name(const forest_bits *b, const double *x, size_t stride, size_t rows,     \
                             double *out, unsigned char *scratch)                                   \
     {                                                                                              \
-        run(b, x, stride, rows, out, scratch, width);                                              \
+        run(b, x, stride, rows, out, scratch, search, width);                                      \
     }
 /* NOLINTEND(bugprone-macro-parentheses) */
 #define RUNS(level, target)                                                                        \
-    RUN(level##_8, target, 8)                                                                      \
-    RUN(level##_16, target, 16)                                                                    \
-    RUN(level##_32, target, 32)                                                                    \
-    RUN(level##_64, target, 64)
+    RUN(level##_8, target, search_##level, 8)                                                      \
+    RUN(level##_16, target, search_##level, 16)                                                    \
+    RUN(level##_32, target, search_##level, 32)                                                    \
+    RUN(level##_64, target, search_##level, 64)
 #define ROW(level)                                                                                 \
     {                                                                                              \
         level##_8, level##_16, level##_32, level##_64                                              \

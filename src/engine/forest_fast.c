@@ -47,26 +47,39 @@ static bool normal_test(const forest_node *from, normal_node *to, bool *missing_
     return *missing_left || to->threshold < (double)INFINITY;
 }
 
-/* Columns by what they are; open addressing. */
+/* The first column of each feature; open addressing. */
 typedef struct column_map {
     uint32_t *slots; /* column + 1; 0: free */
     uint32_t mask;
 } column_map;
 
+static uint32_t add_column(normal_forest *n, uint32_t feature, bool left)
+{
+    double missing = left ? -(double)INFINITY : (double)INFINITY;
+    n->columns[n->column_count] = (forest_column){feature, missing};
+    n->twins[n->column_count] = NO_TWIN;
+    return n->column_count++;
+}
+
+/* left: the side that missing values take. */
 static uint32_t find_column(normal_forest *n, const column_map *map, uint32_t feature, bool left)
 {
-    uint32_t at = (feature * 2 + left) * 0x9E3779B1u;
-    double missing = left ? -(double)INFINITY : (double)INFINITY;
-    for (at ^= at >> 15;; at++) {
-        uint32_t *slot = &map->slots[at & map->mask];
-        if (*slot == 0) {
-            n->columns[n->column_count] = (forest_column){feature, missing};
-            *slot = ++n->column_count;
-        }
-        const forest_column *c = &n->columns[*slot - 1];
-        if (c->feature == feature && (c->missing < 0) == left)
-            return *slot - 1;
+    uint32_t at = feature * 0x9E3779B1u;
+    for (at ^= at >> 15; map->slots[at & map->mask] != 0; at++)
+        if (n->columns[map->slots[at & map->mask] - 1].feature == feature)
+            break;
+    uint32_t *slot = &map->slots[at & map->mask];
+    if (*slot == 0)
+        *slot = add_column(n, feature, left) + 1;
+    uint32_t first = *slot - 1;
+    if ((n->columns[first].missing < 0) == left)
+        return first;
+    if (n->twins[first] == NO_TWIN) {
+        uint32_t twin = add_column(n, feature, left);
+        n->twins[first] = twin;
+        n->twins[twin] = first;
     }
+    return n->twins[first];
 }
 
 static bool normalise_nodes(normal_forest *n, const column_map *map)
@@ -140,10 +153,11 @@ static alf_status normalise(normal_forest *n, arena *memory, bool *normal, alf_e
     TRY(forest_take(n->temporary, f->node_count, sizeof *n->nodes, &n->nodes, err));
     TRY(forest_take(n->temporary, f->node_count, sizeof *n->leaves, &n->leaves, err));
     TRY(forest_take(n->temporary, f->node_count, sizeof *n->columns, &n->columns, err));
+    TRY(forest_take(n->temporary, f->node_count, sizeof *n->twins, &n->twins, err));
     TRY(forest_take(n->temporary, f->node_count, sizeof *depth, &depth, err));
     TRY(forest_take(memory, f->tree_count, sizeof *n->targets, &n->targets, err));
     if (map.slots == NULL || n->nodes == NULL || n->leaves == NULL || n->columns == NULL ||
-        depth == NULL || n->targets == NULL || !normalise_nodes(n, &map))
+        n->twins == NULL || depth == NULL || n->targets == NULL || !normalise_nodes(n, &map))
         return ALF_OK;
     double depths = 0;
     for (uint32_t t = 0; t < f->tree_count; t++)

@@ -17,6 +17,7 @@ typedef struct forest_column {
 } forest_column;
 
 #define NORMAL_LEAF UINT32_MAX
+#define NO_TWIN     UINT32_MAX
 
 typedef struct normal_node {
     double threshold;
@@ -29,6 +30,7 @@ typedef struct normal_forest {
     const forest *f;
     normal_node *nodes; /* indices as in f->nodes */
     forest_column *columns;
+    uint32_t *twins; /* per column: the one of the same feature and the other side; or NO_TWIN */
     uint32_t column_count;
     uint32_t *leaves; /* per node: leaves below it, itself for a leaf */
     uint32_t split_count, leaf_count, most_leaves;
