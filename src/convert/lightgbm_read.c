@@ -309,6 +309,16 @@ static alf_status read_splits(const reader *r, const field *fields, lgb_tree *t)
     return read_integers(r, &fields[TREE_RIGHT], count, last_leaf, last_split, &t->right);
 }
 
+/* What a tree without splits, or without categories, has no use for must be empty. */
+static alf_status check_empty(const reader *r, const field *fields, size_t first, size_t last)
+{
+    for (size_t i = first; i <= last; i++)
+        if (fields[i].value.size > 0)
+            return bad(r, fields[i].value.data, "tree %" PRIu32 " should have no %s; it is damaged",
+                       r->tree, fields[i].key);
+    return ALF_OK;
+}
+
 /* block: the lines of the tree after "Tree=". */
 static alf_status read_tree(const reader *r, alf_span block, lgb_tree *t)
 {
@@ -336,9 +346,9 @@ static alf_status read_tree(const reader *r, alf_span block, lgb_tree *t)
     t->leaf_count = (uint32_t)leaves;
     t->set_count = (uint32_t)sets;
     TRY(read_doubles(r, &fields[TREE_VALUE], t->leaf_count, to_double, &t->leaf_value));
-    if (leaves > 1)
-        TRY(read_splits(r, fields, t));
-    return sets > 0 ? read_sets(r, fields, t) : ALF_OK;
+    TRY(leaves > 1 ? read_splits(r, fields, t) : check_empty(r, fields, TREE_FEATURE, TREE_RIGHT));
+    return sets > 0 ? read_sets(r, fields, t)
+                    : check_empty(r, fields, TREE_SET_BEGIN, TREE_SET_WORDS);
 }
 
 /* ---- the trees ---- */
@@ -409,6 +419,18 @@ static alf_status take_size(const reader *r, alf_span *sizes, alf_span rest, siz
     return ALF_OK;
 }
 
+/* What comes behind the trees. Early writers of v2 did not mark their end. */
+static alf_status check_end(const reader *r, alf_span rest)
+{
+    while (rest.size > 0 && rest.data[0] == '\n')
+        (void)take_line(&rest);
+    alf_span line = take_line(&rest);
+    if (span_is(line, "end of trees") ||
+        (r->out->version == 2 && (line.size == 0 || span_is(line, "feature importances:"))))
+        return ALF_OK;
+    return bad(r, line.data, "\"end of trees\" was expected; it is damaged or cut off");
+}
+
 static alf_status read_trees(reader *r, alf_span rest)
 {
     lgb_model *m = r->out;
@@ -425,12 +447,7 @@ static alf_status read_trees(reader *r, alf_span rest)
         TRY(take_tree_line(r, &block));
         TRY(read_tree(r, block, &m->trees[r->tree]));
     }
-    while (rest.size > 0 && rest.data[0] == '\n')
-        (void)take_line(&rest);
-    alf_span end = SPAN_LITERAL("end of trees");
-    if (m->version > 2 && !span_starts(rest, end))
-        return bad(r, rest.data, "\"end of trees\" was expected; it is damaged or cut off");
-    return ALF_OK;
+    return check_end(r, rest);
 }
 
 /* ---- the header ---- */

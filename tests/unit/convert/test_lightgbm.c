@@ -129,7 +129,7 @@ static void test_damaged(void **state)
         {"num_leaves=3\n", "", "num_leaves is missing"},
         {"num_cat=0", "num_cat=9", "num_cat"},
         {"num_cat=0", "num_cat=1", "no cat_boundaries"},
-        {"num_cat=1", "num_cat=0", "no set"},
+        {"num_cat=1", "num_cat=0", "should have no cat_boundaries"},
         {"split_feature=0 1", "split_feature=0 3", "split_feature"},
         {"split_feature=0 1", "split_feature=0 -1", "split_feature"},
         {"split_feature=0 1", "split_feature=0 1.5", "split_feature"},
