@@ -1,9 +1,7 @@
-/* What the emitters share: constants, plain nodes, and the scaler, which is nothing but those. */
+/* What the emitters share: constants and plain nodes. */
 #include "convert/emit_internal.h"
 
 #include "base/span.h"
-
-#include <stdio.h>
 
 alf_status emit_float(onnx_model *m, const char *name, float number, alf_error *err)
 {
@@ -81,67 +79,4 @@ alf_status emit_output(onnx_model *m, const char *name, onnx_type type, uint32_t
 {
     return onnx_add_output(m, name, type, columns == 0 ? 1 : 2, (const int64_t[]){-1, columns},
                            err);
-}
-
-/* x * factor + shift */
-static alf_status multiply_add(onnx_model *m, const scaler *model, const char **last,
-                               alf_error *err)
-{
-    TRY(emit_doubles(m, "factor", model->factor, model->feature_count, err));
-    TRY(emit_doubles(m, "shift", model->shift, model->feature_count, err));
-    TRY(emit_node(m, "Mul", "input factor", "stretched", err));
-    TRY(emit_node(m, "Add", "stretched shift", "scaled", err));
-    *last = "scaled";
-    return ALF_OK;
-}
-
-static alf_status clip(onnx_model *m, const scaler *model, const char **last, alf_error *err)
-{
-    char inputs[64];
-    TRY(emit_double(m, "low", model->low, err));
-    TRY(emit_double(m, "high", model->high, err));
-    (void)snprintf(inputs, sizeof inputs, "%s low high", *last);
-    TRY(emit_node(m, "Clip", inputs, "clipped", err));
-    *last = "clipped";
-    return ALF_OK;
-}
-
-/* (x - offset) / scale */
-static alf_status subtract_divide(onnx_model *m, const scaler *model, const char **last,
-                                  alf_error *err)
-{
-    if (model->offset != NULL) {
-        TRY(emit_doubles(m, "offset", model->offset, model->feature_count, err));
-        TRY(emit_node(m, "Sub", "input offset", "centered", err));
-        *last = "centered";
-    }
-    if (model->scale != NULL) {
-        TRY(emit_doubles(m, "scale", model->scale, model->feature_count, err));
-        TRY(emit_node(m, "Div", model->offset != NULL ? "centered scale" : "input scale", "scaled",
-                      err));
-        *last = "scaled";
-    }
-    return ALF_OK;
-}
-
-static alf_status build_scaler(onnx_model *m, const scaler *model, alf_error *err)
-{
-    const char *last = "input";
-    TRY(emit_input(m, "input", ONNX_DOUBLE, model->feature_count, err));
-    TRY(model->factor != NULL ? multiply_add(m, model, &last, err)
-                              : subtract_divide(m, model, &last, err));
-    if (model->clips)
-        TRY(clip(m, model, &last, err));
-    TRY(emit_cast(m, last, "output", ONNX_FLOAT, err));
-    return emit_output(m, "output", ONNX_FLOAT, model->feature_count, err);
-}
-
-alf_status emit_scaler(const scaler *model, onnx_model **out, alf_error *err)
-{
-    *out = NULL;
-    if (model->feature_count == 0 || (model->factor == NULL) != (model->shift == NULL))
-        return error_set(err, ALF_E_ARGUMENT, "a scaler of no columns, or half a MinMaxScaler");
-    onnx_model *m;
-    TRY(emit_begin("scaler", &m, err));
-    return emit_finish(m, build_scaler(m, model, err), out, err);
 }

@@ -4,13 +4,14 @@
  * row's norm. A row without terms stays zero. What the operators cannot express is refused, or done
  * before the graph (text_steps.h).
  */
-#include "convert/emit_internal.h"
+#include "convert/emit_path.h"
 
 #include "base/mem.h"
 #include "model/text_steps.h"
 
 #include <inttypes.h>
 #include <stdio.h>
+#include <string.h>
 
 static alf_status check_options(const text_vectorizer *v, alf_error *err)
 {
@@ -26,93 +27,159 @@ static alf_status check_options(const text_vectorizer *v, alf_error *err)
 
 /* ---- the arithmetic ---- */
 
-static alf_status add_number(onnx_model *m, const text_vectorizer *v, const char *name,
-                             double number, alf_error *err)
+typedef struct rows {
+    emit_path p;
+    const text_vectorizer *v;
+} rows;
+
+static alf_status add_number(const rows *r, const char *name, double number)
 {
-    return v->float32 ? emit_float(m, name, (float)number, err) : emit_double(m, name, number, err);
+    char full[EMIT_NAME];
+    emit_path_name(&r->p, name, full);
+    return r->v->float32 ? emit_float(r->p.m, full, (float)number, r->p.err)
+                         : emit_double(r->p.m, full, number, r->p.err);
 }
 
-static alf_status add_idf(onnx_model *m, const text_vectorizer *v, alf_error *err)
+/* One number for each column. */
+static alf_status add_vector(const rows *r, const char *name, const double *numbers, bool wide)
 {
-    if (!v->float32)
-        return emit_doubles(m, "idf", v->idf, v->term_count, err);
-    float *narrow = mem_alloc(v->term_count * sizeof *narrow);
+    char full[EMIT_NAME];
+    uint32_t count = r->v->term_count;
+    emit_path_name(&r->p, name, full);
+    if (wide || !r->v->float32)
+        return emit_doubles(r->p.m, full, numbers, count, r->p.err);
+    float *narrow = mem_alloc(count * sizeof *narrow);
     if (narrow == NULL)
-        return error_nomem(err, "idf");
-    for (uint32_t i = 0; i < v->term_count; i++)
-        narrow[i] = (float)v->idf[i];
-    alf_status status = onnx_add_initializer(m, "idf", ONNX_FLOAT, 1,
-                                             (const int64_t[]){v->term_count}, narrow, err);
+        return error_nomem(r->p.err, name);
+    for (uint32_t i = 0; i < count; i++)
+        narrow[i] = (float)numbers[i];
+    alf_status status = onnx_add_initializer(r->p.m, full, ONNX_FLOAT, 1, (const int64_t[]){count},
+                                             narrow, r->p.err);
     mem_free(narrow);
     return status;
 }
 
-/* op(last, second) -> name, which becomes the last value. */
-static alf_status step(onnx_model *m, const char *op, const char **last, const char *second,
-                       const char *name, alf_error *err)
+static alf_status add_sublinear(rows *r)
 {
-    char inputs[64];
-    (void)snprintf(inputs, sizeof inputs, "%s%s%s", *last, *second != '\0' ? " " : "", second);
-    TRY(emit_node(m, op, inputs, name, err));
-    *last = name;
+    char tf[EMIT_NAME];
+    memcpy(tf, r->p.last, EMIT_NAME);
+    TRY(emit_path_step(&r->p, "Greater", "zero", "present"));
+    memcpy(r->p.last, tf, EMIT_NAME);
+    TRY(emit_path_step(&r->p, "Log", "", "log_tf"));
+    TRY(emit_path_step(&r->p, "Add", "one", "one_log_tf"));
+    return emit_path_choose(&r->p, "present", "", "zero", "sublinear");
+}
+
+static alf_status add_factors(rows *r, const text_row_step *s)
+{
+    bool widen = s->wide_factors && r->v->float32;
+    TRY(add_vector(r, "idf", s->factors, s->wide_factors));
+    if (widen)
+        TRY(emit_path_cast(&r->p, "wide_tf", ONNX_DOUBLE));
+    TRY(emit_path_step(&r->p, "Mul", "idf", "tf_idf"));
+    return widen ? emit_path_cast(&r->p, "narrow_tf_idf", ONNX_FLOAT) : ALF_OK;
+}
+
+static alf_status add_clip(rows *r)
+{
+    char inputs[3 * EMIT_NAME], low[EMIT_NAME], high[EMIT_NAME], full[EMIT_NAME];
+    TRY(add_number(r, "low", -1));
+    TRY(add_number(r, "high", 1));
+    emit_path_name(&r->p, "low", low);
+    emit_path_name(&r->p, "high", high);
+    emit_path_name(&r->p, "clipped", full);
+    (void)snprintf(inputs, sizeof inputs, "%s %s %s", r->p.last, low, high);
+    TRY(emit_node(r->p.m, "Clip", inputs, full, r->p.err));
+    memcpy(r->p.last, full, EMIT_NAME);
     return ALF_OK;
 }
 
-static alf_status add_weights(onnx_model *m, const text_vectorizer *v, const char **last,
-                              alf_error *err)
+/* Adds up, or takes the largest, along each row. */
+static alf_status reduce(rows *r, text_norm norm)
 {
-    if (v->sublinear_tf)
-        TRY(add_number(m, v, "zero", 0, err));
-    if (v->sublinear_tf || v->binary)
-        TRY(add_number(m, v, "one", 1, err));
-    if (v->binary)
-        TRY(step(m, "Min", last, "one", "tf", err));
-    if (v->sublinear_tf) {
-        const char *tf = *last;
-        char choice[64];
-        TRY(step(m, "Greater", last, "zero", "present", err));
-        *last = tf;
-        TRY(step(m, "Log", last, "", "log_tf", err));
-        TRY(step(m, "Add", last, "one", "one_log_tf", err));
-        (void)snprintf(choice, sizeof choice, "present %s zero", *last);
-        TRY(emit_node(m, "Where", choice, "sublinear", err));
-        *last = "sublinear";
+    char full[EMIT_NAME];
+    onnx_node *node;
+    if (norm == TEXT_NORM_MAX) { /* its axes became an input in opset 18 */
+        emit_path_name(&r->p, "sum", full);
+        TRY(onnx_add_node(r->p.m, "", "ReduceMax", full, r->p.last, full, &node, r->p.err));
+        TRY(onnx_set_ints(r->p.m, node, "axes", (const int64_t[]){1}, 1, r->p.err));
+        memcpy(r->p.last, full, EMIT_NAME);
+        return ALF_OK;
     }
-    if (v->use_idf) {
-        TRY(add_idf(m, v, err));
-        TRY(step(m, "Mul", last, "idf", "tf_idf", err));
-    }
-    return ALF_OK;
+    return emit_path_step(&r->p, "ReduceSum", "columns", "sum");
 }
 
 /* Norms are float64 sums in either case; a zero row is divided by one. */
-static alf_status add_norm(onnx_model *m, const text_vectorizer *v, const char **last,
-                           alf_error *err)
+static alf_status add_norm(rows *r, const text_row_step *s)
 {
-    const char *row = *last, *norm = *last;
-    if (v->norm == TEXT_NORM_L2)
-        TRY(step(m, "Mul", &norm, row, "squares", err));
-    else
-        TRY(step(m, "Abs", &norm, "", "sizes", err));
-    if (v->float32) {
-        TRY(emit_cast(m, norm, "wide_sizes", ONNX_DOUBLE, err));
-        TRY(emit_cast(m, row, "wide_row", ONNX_DOUBLE, err));
-        norm = "wide_sizes";
-        row = "wide_row";
+    char row[EMIT_NAME], norm[EMIT_NAME], full[EMIT_NAME];
+    memcpy(row, r->p.last, EMIT_NAME);
+    if (s->norm == TEXT_NORM_L2) {
+        char inputs[2 * EMIT_NAME];
+        emit_path_name(&r->p, "squares", full);
+        (void)snprintf(inputs, sizeof inputs, "%s %s", row, row);
+        TRY(emit_node(r->p.m, "Mul", inputs, full, r->p.err));
+        memcpy(r->p.last, full, EMIT_NAME);
+    } else if (!s->norm_is_signed) {
+        TRY(emit_path_step(&r->p, "Abs", "", "sizes"));
     }
-    TRY(emit_axis(m, "columns", 1, err));
-    TRY(emit_double(m, "no_norm", 0, err));
-    TRY(emit_double(m, "unit", 1, err));
-    TRY(step(m, "ReduceSum", &norm, "columns", "sum", err));
-    if (v->norm == TEXT_NORM_L2)
-        TRY(step(m, "Sqrt", &norm, "", "root", err));
-    const char *safe = norm;
-    char choice[64];
-    TRY(step(m, "Equal", &safe, "no_norm", "empty", err));
-    (void)snprintf(choice, sizeof choice, "empty unit %s", norm);
-    TRY(emit_node(m, "Where", choice, "norm", err));
-    TRY(step(m, "Div", &row, "norm", "normalized", err));
-    *last = row;
+    if (r->v->float32) {
+        TRY(emit_path_cast(&r->p, "wide_sizes", ONNX_DOUBLE));
+        emit_path_name(&r->p, "wide_row", full);
+        TRY(emit_cast(r->p.m, row, full, ONNX_DOUBLE, r->p.err));
+        memcpy(row, full, EMIT_NAME);
+    }
+    emit_path_name(&r->p, "columns", full);
+    if (s->norm != TEXT_NORM_MAX)
+        TRY(emit_axis(r->p.m, full, 1, r->p.err));
+    emit_path_name(&r->p, "no_norm", full);
+    TRY(emit_double(r->p.m, full, 0, r->p.err));
+    emit_path_name(&r->p, "unit", full);
+    TRY(emit_double(r->p.m, full, 1, r->p.err));
+    TRY(reduce(r, s->norm));
+    if (s->norm == TEXT_NORM_L2)
+        TRY(emit_path_step(&r->p, "Sqrt", "", "root"));
+    memcpy(norm, r->p.last, EMIT_NAME);
+    TRY(emit_path_step(&r->p, "Equal", "no_norm", "empty"));
+    memcpy(r->p.last, norm, EMIT_NAME);
+    TRY(emit_path_choose(&r->p, "empty", "unit", "", "norm"));
+    memcpy(r->p.last, row, EMIT_NAME);
+    return emit_path_step(&r->p, "Div", "norm", "normalized");
+}
+
+static alf_status add_step(rows *r, const text_row_step *s)
+{
+    bool binary = r->p.number == 0 && r->v->binary;
+    if (s->sublinear_tf)
+        TRY(add_number(r, "zero", 0));
+    if (s->sublinear_tf || binary)
+        TRY(add_number(r, "one", 1));
+    if (binary)
+        TRY(emit_path_step(&r->p, "Min", "one", "tf"));
+    if (s->sublinear_tf)
+        TRY(add_sublinear(r));
+    if (s->factors != NULL)
+        TRY(add_factors(r, s));
+    if (s->clips)
+        TRY(add_clip(r));
+    return s->norm != TEXT_NORM_NONE ? add_norm(r, s) : ALF_OK;
+}
+
+/* The first step is that of TF-IDF. */
+static alf_status add_steps(rows *r)
+{
+    const text_vectorizer *v = r->v;
+    const text_row_step first = {
+        .sublinear_tf = v->sublinear_tf, .factors = v->use_idf ? v->idf : NULL, .norm = v->norm};
+    const text_row_step *s = &first;
+    TRY(add_step(r, s));
+    for (uint32_t i = 0; i < v->more_count; i++) {
+        if (v->float32 && s->norm != TEXT_NORM_NONE)
+            TRY(emit_path_cast(&r->p, "narrow_row", ONNX_FLOAT));
+        r->p.number = i + 1;
+        s = &v->more[i];
+        TRY(add_step(r, s));
+    }
     return ALF_OK;
 }
 
@@ -134,18 +201,18 @@ static alf_status note_steps(onnx_model *m, const text_vectorizer *v, alf_error 
 static alf_status build_vectorizer(onnx_model *m, const text_vectorizer *v, onnx_type type,
                                    alf_error *err)
 {
-    const char *last = "counts";
+    rows r = {{m, "counts", 0, err}, v};
     TRY(note_steps(m, v, err));
     TRY(emit_input(m, "text", ONNX_STRING, 0, err));
     TRY(emit_counts(m, v, err));
-    if (!v->float32) {
-        TRY(emit_cast(m, "counts", "wide_counts", ONNX_DOUBLE, err));
-        last = "wide_counts";
+    if (!v->float32)
+        TRY(emit_path_cast(&r.p, "wide_counts", ONNX_DOUBLE));
+    TRY(add_steps(&r));
+    if (v->float32 && type == ONNX_DOUBLE) { /* the rows are float32, whoever reads them */
+        r.p.number = 0;
+        TRY(emit_path_cast(&r.p, "narrow_features", ONNX_FLOAT));
     }
-    TRY(add_weights(m, v, &last, err));
-    if (v->norm != TEXT_NORM_NONE)
-        TRY(add_norm(m, v, &last, err));
-    TRY(emit_cast(m, last, "features", type, err));
+    TRY(emit_cast(m, r.p.last, "features", type, err));
     return emit_output(m, "features", type, v->term_count, err);
 }
 

@@ -1,5 +1,5 @@
 /*
- * scikit-learn's scalers and label encoders -> plain models, and what all its readers share.
+ * scikit-learn's label encoders -> plain labels, and what all readers of its estimators share.
  *
  * Files of scikit-learn 0.19 to 1.8 are understood: attributes are looked up by name, and classes
  * by package and name, because the modules inside the packages were renamed in 0.22
@@ -100,119 +100,6 @@ alf_status sklearn_numbers(const value *estimator, const char *attribute, const 
     for (uint64_t i = 0; i < count; i++)
         if (!value_array_double(&v->as.array, i, &(*out)[i]) || !isfinite((*out)[i]))
             return sklearn_bad(estimator, attribute, v, "finite numbers were expected", err);
-    return ALF_OK;
-}
-
-/* ------------------------------------------------------------------ scalers */
-
-/* Most scalers compute (x - offset) / scale. Flags that are absent count as true. */
-typedef struct scaler_class {
-    const char *name;
-    const char *use_offset, *offset; /* NULL: the class has no offset */
-    const char *use_scale, *scale;
-} scaler_class;
-
-static const scaler_class scaler_classes[] = {
-    {"StandardScaler", "with_mean", "mean_", "with_std", "scale_"},
-    {"RobustScaler", "with_centering", "center_", "with_scaling", "scale_"},
-    {"MaxAbsScaler", NULL, NULL, "scale", "scale_"},
-    {"MinMaxScaler", NULL, NULL, NULL, NULL}, /* read_min_max */
-};
-
-static const scaler_class *find_scaler_class(const value *object)
-{
-    for (size_t i = 0; i < sizeof scaler_classes / sizeof scaler_classes[0]; i++)
-        if (value_is_a(object, "sklearn.preprocessing", scaler_classes[i].name))
-            return &scaler_classes[i];
-    return NULL;
-}
-
-/* One of the two vectors of a scaler; *out stays NULL where the scaler does not use it. */
-static alf_status read_vector(const value *object, const char *flag, const char *attribute,
-                              scaler *s, arena *a, double **out, alf_error *err)
-{
-    *out = NULL;
-    if (attribute == NULL)
-        return ALF_OK;
-    bool used;
-    TRY(sklearn_flag(object, flag, true, &used, err));
-    if (!used)
-        return ALF_OK;
-    const value *v;
-    TRY(sklearn_need(object, attribute, &v, err));
-    uint64_t count = v->kind == VALUE_ARRAY ? v->as.array.count : 0;
-    if (count == 0 || count > INT32_MAX || (s->feature_count != 0 && count != s->feature_count))
-        return sklearn_bad(object, attribute, v, "an array with one number per column was expected",
-                           err);
-    s->feature_count = (uint32_t)count;
-    return sklearn_numbers(object, attribute, v, count, a, out, err);
-}
-
-/* MinMaxScaler: x * scale_ + min_ */
-static alf_status read_min_max(const value *object, arena *a, scaler *out, alf_error *err)
-{
-    TRY(read_vector(object, "no such option", "scale_", out, a, &out->factor, err));
-    return read_vector(object, "no such option", "min_", out, a, &out->shift, err);
-}
-
-/* clip=True: to feature_range of a MinMaxScaler, to [-1, 1] of a MaxAbsScaler (from 1.8 on). */
-static alf_status read_clip(const value *object, scaler *out, alf_error *err)
-{
-    TRY(sklearn_flag(object, "clip", false, &out->clips, err));
-    if (!out->clips)
-        return ALF_OK;
-    const value *range = value_attribute(object, "feature_range");
-    out->low = -1.0;
-    out->high = 1.0;
-    if (out->factor != NULL &&
-        (value_length(range) != 2 || !value_to_double(value_item(range, 0), &out->low) ||
-         !value_to_double(value_item(range, 1), &out->high) || !(out->low <= out->high)))
-        return sklearn_bad(object, "feature_range", range, "two numbers, ascending, were expected",
-                           err);
-    return ALF_OK;
-}
-
-bool extract_is_scaler(const value *object)
-{
-    return find_scaler_class(object) != NULL;
-}
-
-static bool is_zero(double x)
-{
-    return !(x < 0.0) && !(x > 0.0);
-}
-
-alf_status extract_scaler(const value *object, arena *a, scaler *out, alf_error *err)
-{
-    *out = (scaler){0};
-    const scaler_class *c = find_scaler_class(object);
-    if (c == NULL) {
-        char found[96];
-        return error_at(err, ALF_E_UNSUPPORTED, object != NULL ? object->offset : ALF_NO_OFFSET,
-                        "%s was found; supported scalers are scikit-learn's StandardScaler, "
-                        "MinMaxScaler, RobustScaler and MaxAbsScaler",
-                        value_describe(object, found, sizeof found));
-    }
-    if (c->offset == NULL && c->scale == NULL)
-        TRY(read_min_max(object, a, out, err));
-    TRY(read_clip(object, out, err));
-    TRY(read_vector(object, c->use_offset, c->offset, out, a, &out->offset, err));
-    TRY(read_vector(object, c->use_scale, c->scale, out, a, &out->scale, err));
-    for (uint32_t i = 0; out->scale != NULL && i < out->feature_count; i++)
-        if (is_zero(out->scale[i]))
-            return error_at(err, ALF_E_FORMAT, object->offset,
-                            "%s: scale_ of column %" PRIu32 " is zero; scikit-learn writes 1 for "
-                            "constant columns, so the file is damaged",
-                            c->name, i);
-    if (out->feature_count != 0)
-        return ALF_OK;
-    int64_t n; /* neither centred nor scaled: nothing but the width is left */
-    if (!value_to_int64(value_attribute(object, "n_features_in_"), &n) || n < 1 || n > INT32_MAX)
-        return error_at(err, ALF_E_UNSUPPORTED, object->offset,
-                        "%s neither centres nor scales and does not say how many columns it has; "
-                        "leave it out of the model",
-                        c->name);
-    out->feature_count = (uint32_t)n;
     return ALF_OK;
 }
 

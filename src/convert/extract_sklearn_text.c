@@ -2,28 +2,17 @@
  * scikit-learn's CountVectorizer and TfidfVectorizer -> a plain text vectorizer.
  *
  * A TfidfVectorizer keeps the weighting in its attribute _tfidf, a TfidfTransformer; a Pipeline of
- * CountVectorizer and TfidfTransformer is the same thing in two steps. The idf is the diagonal of
- * the sparse matrix _idf_diag up to 1.4 and the array idf_ from 1.5 on.
+ * CountVectorizer and TfidfTransformer is the same thing in two steps. What follows in a Pipeline
+ * changes the rows further (extract_sklearn_rows.c).
  */
+#include "convert/extract_sklearn_text.h"
 #include "base/hash.h"
 #include "base/unicode.h"
-#include "convert/extract.h"
-#include "convert/extract_sklearn.h"
 #include "convert/stop_words.h"
 
 #include <inttypes.h>
-#include <math.h>
 
 enum { MAX_TERMS = 16 << 20, MAX_STOP_WORDS = 1 << 20, MAX_NGRAM = 16 };
-
-typedef struct text_reader {
-    const value *counter;     /* CountVectorizer or TfidfVectorizer */
-    const value *transformer; /* TfidfTransformer, or NULL for plain counts */
-    uint32_t version;
-    arena *a;
-    alf_error *err;
-    text_vectorizer *out;
-} text_reader;
 
 static bool is_text_class(const value *v, const char *name)
 {
@@ -37,7 +26,9 @@ static alf_status wrong_class(const value *v, alf_error *err)
     char found[96];
     return error_at(err, ALF_E_UNSUPPORTED, v != NULL ? v->offset : ALF_NO_OFFSET,
                     "%s was found; supported are scikit-learn's TfidfVectorizer, CountVectorizer, "
-                    "and a Pipeline of CountVectorizer and TfidfTransformer",
+                    "and a Pipeline of one of them and then TfidfTransformer, Normalizer, "
+                    "MaxAbsScaler, StandardScaler(with_mean=False) or "
+                    "RobustScaler(with_centering=False)",
                     value_describe(v, found, sizeof found));
 }
 
@@ -58,7 +49,30 @@ static bool is_classifier(const value *v)
            span_equal(span_of(name.data + name.size - ending.size, ending.size), ending);
 }
 
-/* The text steps of a Pipeline; classifiers after them are somebody else's business. */
+/* What the text steps of a Pipeline are; classifiers after them are somebody else's business. */
+static alf_status take_step(text_reader *r, const value *step)
+{
+    if (r->counter == NULL) {
+        if (!is_text_class(step, "CountVectorizer") && !is_text_class(step, "TfidfVectorizer"))
+            return wrong_class(step, r->err);
+        r->counter = step;
+        return ALF_OK;
+    }
+    if (is_text_class(r->counter, "CountVectorizer") && r->transformer == NULL &&
+        r->more_count == 0 && is_text_class(step, "TfidfTransformer")) {
+        r->transformer = step;
+        return ALF_OK;
+    }
+    if (!text_reader_knows_step(step))
+        return wrong_class(step, r->err);
+    if (r->more_count == TEXT_MAX_STEPS)
+        return error_at(r->err, ALF_E_UNSUPPORTED, step->offset,
+                        "a Pipeline of more than %d steps after its vectorizer is not supported",
+                        TEXT_MAX_STEPS);
+    r->more[r->more_count++] = step;
+    return ALF_OK;
+}
+
 static alf_status find_steps(text_reader *r, const value *pipeline)
 {
     const value *steps;
@@ -68,16 +82,9 @@ static alf_status find_steps(text_reader *r, const value *pipeline)
         const value *step = value_item(value_item(steps, i), 1);
         if (is_no_step(step))
             continue;
-        if (r->counter == NULL &&
-            (is_text_class(step, "CountVectorizer") || is_text_class(step, "TfidfVectorizer")))
-            r->counter = step;
-        else if (is_text_class(r->counter, "CountVectorizer") && r->transformer == NULL &&
-                 is_text_class(step, "TfidfTransformer"))
-            r->transformer = step;
-        else if (r->counter != NULL && i + 1 == count && is_classifier(step))
+        if (r->counter != NULL && i + 1 == count && is_classifier(step))
             break;
-        else
-            return wrong_class(step, r->err);
+        TRY(take_step(r, step));
     }
     return r->counter == NULL ? wrong_class(pipeline, r->err) : ALF_OK;
 }
@@ -93,9 +100,6 @@ static alf_status find_parts(text_reader *r, const value *object)
     r->version = sklearn_version(r->counter);
     if (!is_text_class(r->counter, "TfidfVectorizer"))
         return ALF_OK;
-    if (r->transformer != NULL)
-        return error_at(r->err, ALF_E_UNSUPPORTED, r->transformer->offset,
-                        "a TfidfTransformer after a TfidfVectorizer is not supported");
     TRY(sklearn_need(r->counter, "_tfidf", &r->transformer, r->err));
     return is_text_class(r->transformer, "TfidfTransformer")
                ? ALF_OK
@@ -122,43 +126,19 @@ static alf_status refuse_callables(const text_reader *r)
     return ALF_OK;
 }
 
-/* A string option: *out is its index in names, or fallback when it is absent or None. */
-static alf_status read_choice(const text_reader *r, const value *object, const char *option,
-                              const char *const names[], int fallback, int *out)
-{
-    const value *v = value_attribute(object, option);
-    *out = fallback;
-    if (v == NULL || v->kind == VALUE_NONE)
-        return ALF_OK;
-    for (int i = 0; names[i] != NULL && v->kind == VALUE_STRING; i++)
-        if (span_is(v->as.text, names[i])) {
-            *out = i;
-            return ALF_OK;
-        }
-    char found[96];
-    if (v->kind == VALUE_STRING)
-        return error_at(r->err, ALF_E_UNSUPPORTED, v->offset,
-                        "the vectorizer's %s is '%.*s', which is not supported", option,
-                        span_width(v->as.text), v->as.text.data);
-    return error_at(r->err, ALF_E_UNSUPPORTED, v->offset,
-                    "the vectorizer's %s is %s: Python code cannot be converted; only the named "
-                    "choices of scikit-learn can",
-                    option, value_describe(v, found, sizeof found));
-}
-
 /* What the vectorizer is given: texts, and not the names of files or open files. */
 static alf_status read_input(const text_reader *r)
 {
     static const char *const names[] = {"content", NULL};
     int choice;
-    return read_choice(r, r->counter, "input", names, 0, &choice);
+    return text_reader_choice(r, r->counter, "input", names, 0, &choice);
 }
 
 static alf_status read_strip_accents(const text_reader *r)
 {
     static const char *const names[] = {"", "ascii", "unicode", NULL};
     int choice;
-    TRY(read_choice(r, r->counter, "strip_accents", names, 0, &choice));
+    TRY(text_reader_choice(r, r->counter, "strip_accents", names, 0, &choice));
     r->out->strip_accents = choice == 1   ? TEXT_STRIP_ASCII
                             : choice == 2 ? TEXT_STRIP_UNICODE
                                           : TEXT_STRIP_NONE;
@@ -296,7 +276,7 @@ static alf_status read_options(const text_reader *r)
     int choice;
     TRY(refuse_callables(r));
     TRY(read_input(r));
-    TRY(read_choice(r, r->counter, "analyzer", analyzers, 0, &choice));
+    TRY(text_reader_choice(r, r->counter, "analyzer", analyzers, 0, &choice));
     out->analyzer = kinds[choice];
     TRY(sklearn_flag(r->counter, "lowercase", true, &out->lowercase, r->err));
     TRY(sklearn_flag(r->counter, "binary", false, &out->binary, r->err));
@@ -355,68 +335,6 @@ static alf_status read_vocabulary(const text_reader *r)
     return status;
 }
 
-/* ------------------------------------------------------------------ weights */
-
-/* The diagonal of a sparse matrix: row i holds column i and nothing else. */
-static alf_status find_diagonal(const text_reader *r, const value *matrix, const value **data)
-{
-    const value *indices = value_attribute(matrix, "indices");
-    const value *indptr = value_attribute(matrix, "indptr");
-    uint64_t n = r->out->term_count;
-    if ((!value_is_a(matrix, "scipy.sparse", "csr_matrix") &&
-         !value_is_a(matrix, "scipy.sparse", "csr_array")) ||
-        indices == NULL || indices->kind != VALUE_ARRAY || indices->as.array.count != n ||
-        indptr == NULL || indptr->kind != VALUE_ARRAY || indptr->as.array.count != n + 1)
-        return sklearn_bad(r->transformer, "_idf_diag", matrix,
-                           "a diagonal csr_matrix with one row per term was expected", r->err);
-    for (uint64_t i = 0; i < n; i++) {
-        int64_t column;
-        int64_t begin;
-        int64_t end;
-        if (!value_array_int64(&indices->as.array, i, &column) || column != (int64_t)i ||
-            !value_array_int64(&indptr->as.array, i, &begin) || begin != (int64_t)i ||
-            !value_array_int64(&indptr->as.array, i + 1, &end) || end != (int64_t)i + 1)
-            return sklearn_bad(r->transformer, "_idf_diag", matrix,
-                               "exactly one value per row, on the diagonal, was expected", r->err);
-    }
-    return sklearn_need(matrix, "data", data, r->err);
-}
-
-static alf_status read_idf(const text_reader *r)
-{
-    const value *idf = value_attribute(r->transformer, "idf_");
-    const char *name = "idf_";
-    if (idf == NULL || idf->kind == VALUE_NONE) {
-        const value *matrix;
-        name = "_idf_diag";
-        TRY(sklearn_need(r->transformer, name, &matrix, r->err));
-        TRY(find_diagonal(r, matrix, &idf));
-    }
-    TRY(sklearn_numbers(r->transformer, name, idf, r->out->term_count, r->a, &r->out->idf, r->err));
-    if (r->out->float32 && idf->as.array.type.item_size > 4)
-        return error_at(r->err, ALF_E_UNSUPPORTED, idf->offset,
-                        "the vectorizer works in float32 but its idf is float64; this mixture is "
-                        "not supported: fit it with dtype=numpy.float64");
-    return ALF_OK;
-}
-
-static alf_status read_weights(const text_reader *r)
-{
-    static const char *const norms[] = {"", "l1", "l2", NULL};
-    static const text_norm kinds[] = {TEXT_NORM_NONE, TEXT_NORM_L1, TEXT_NORM_L2};
-    text_vectorizer *out = r->out;
-    if (r->transformer == NULL)
-        return ALF_OK;
-    int choice;
-    TRY(read_choice(r, r->transformer, "norm", norms, 0, &choice));
-    out->norm = kinds[choice];
-    TRY(sklearn_flag(r->transformer, "sublinear_tf", false, &out->sublinear_tf, r->err));
-    TRY(sklearn_flag(r->transformer, "use_idf", true, &out->use_idf, r->err));
-    if (r->version >= 105) /* what was fitted decides, not the flag */
-        out->use_idf = out->use_idf || !sklearn_is_none(r->transformer, "idf_");
-    return out->use_idf ? read_idf(r) : ALF_OK;
-}
-
 alf_status extract_vectorizer(const value *object, arena *a, text_vectorizer *out, alf_error *err)
 {
     *out = (text_vectorizer){0};
@@ -424,5 +342,5 @@ alf_status extract_vectorizer(const value *object, arena *a, text_vectorizer *ou
     TRY(find_parts(&r, object));
     TRY(read_options(&r));
     TRY(read_vocabulary(&r));
-    return read_weights(&r);
+    return text_reader_weights(&r);
 }

@@ -9,7 +9,8 @@
 
 #include "codec/value.h"
 
-/* transform of StandardScaler, MinMaxScaler, RobustScaler or MaxAbsScaler, float64. */
+/* transform of StandardScaler, MinMaxScaler, RobustScaler, MaxAbsScaler, Normalizer, or a Pipeline
+ * of them, float64. */
 alf_status reference_scale(const value *scaler, const double *x, size_t feature_count, double *out,
                            alf_error *err);
 

@@ -1,5 +1,5 @@
 /*
- * The joblib engine: scikit-learn's scalers and IsolationForest, straight on the values of a file.
+ * The joblib engine: scikit-learn's IsolationForest, straight on the values of a file.
  *
  * Written from the library's own steps, version by version, and kept apart from the extractor and
  * the plain models: what both give must agree because both are right. Where a version has a
@@ -14,96 +14,6 @@
 #include <math.h>
 
 static const double gamma_of_euler = 0.577215664901532860606512090082402431;
-
-/* ------------------------------------------------------------------ scalers */
-
-/* out[i] (op) attribute[i], when the flag says so; None and absent flags as scikit-learn has them.
- */
-static alf_status apply(const value *scaler, const char *flag, const char *attribute, bool divide,
-                        size_t n, double *out, alf_error *err)
-{
-    bool used = true;
-    const value *f = value_attribute(scaler, flag);
-    if (f != NULL && !value_to_bool(f, &used))
-        return reference_wrong(f, "a scaler's option must be True or False", err);
-    if (!used)
-        return ALF_OK;
-    const value *v = value_attribute(scaler, attribute);
-    if (v == NULL || v->kind != VALUE_ARRAY || v->as.array.count != n)
-        return reference_wrong(v, "a fitted scaler must have one number for each feature given",
-                               err);
-    for (size_t i = 0; i < n; i++) {
-        double x;
-        if (!value_array_double(&v->as.array, i, &x))
-            return reference_wrong(v, "a fitted scaler must have numbers", err);
-        out[i] = divide ? out[i] / x : out[i] - x;
-    }
-    return ALF_OK;
-}
-
-/* What clip=True does. */
-static alf_status clip_all(const value *scaler, double low, double high, size_t n, double *out,
-                           alf_error *err)
-{
-    bool clip = false;
-    const value *v = value_attribute(scaler, "clip"); /* MinMaxScaler from 0.24 on */
-    if (v != NULL && !value_to_bool(v, &clip))
-        return reference_wrong(v, "clip must be True or False", err);
-    for (size_t i = 0; clip && i < n; i++)
-        out[i] = out[i] < low ? low : out[i] > high ? high : out[i];
-    return ALF_OK;
-}
-
-/* MinMaxScaler.transform */
-static alf_status stretch(const value *scaler, size_t n, double *out, alf_error *err)
-{
-    const value *factor = value_attribute(scaler, "scale_");
-    const value *shift = value_attribute(scaler, "min_");
-    const value *range = value_attribute(scaler, "feature_range");
-    double low, high;
-    if (factor == NULL || factor->kind != VALUE_ARRAY || factor->as.array.count != n)
-        return reference_wrong(factor,
-                               "a fitted scaler must have one number for each feature given", err);
-    if (shift == NULL || shift->kind != VALUE_ARRAY || shift->as.array.count != n)
-        return reference_wrong(shift, "a fitted scaler must have one number for each feature given",
-                               err);
-    if (!value_to_double(value_item(range, 0), &low) ||
-        !value_to_double(value_item(range, 1), &high))
-        return reference_wrong(range, "feature_range must be two numbers", err);
-    for (size_t i = 0; i < n; i++) {
-        double a, b;
-        if (!value_array_double(&factor->as.array, i, &a) ||
-            !value_array_double(&shift->as.array, i, &b))
-            return reference_wrong(scaler, "a fitted scaler must have numbers", err);
-        out[i] *= a;
-        out[i] += b;
-    }
-    return clip_all(scaler, low, high, n, out, err);
-}
-
-alf_status reference_scale(const value *scaler, const double *x, size_t feature_count, double *out,
-                           alf_error *err)
-{
-    static const char package[] = "sklearn.preprocessing";
-    for (size_t i = 0; i < feature_count; i++)
-        out[i] = x[i];
-    if (value_is_a(scaler, package, "StandardScaler")) {
-        TRY(apply(scaler, "with_mean", "mean_", false, feature_count, out, err));
-        return apply(scaler, "with_std", "scale_", true, feature_count, out, err);
-    }
-    if (value_is_a(scaler, package, "RobustScaler")) {
-        TRY(apply(scaler, "with_centering", "center_", false, feature_count, out, err));
-        return apply(scaler, "with_scaling", "scale_", true, feature_count, out, err);
-    }
-    if (value_is_a(scaler, package, "MaxAbsScaler")) {
-        TRY(apply(scaler, "no such option", "scale_", true, feature_count, out, err));
-        return clip_all(scaler, -1.0, 1.0, feature_count, out, err);
-    }
-    if (value_is_a(scaler, package, "MinMaxScaler"))
-        return stretch(scaler, feature_count, out, err);
-    return reference_wrong(
-        scaler, "a StandardScaler, MinMaxScaler, RobustScaler or MaxAbsScaler was expected", err);
-}
 
 /* ------------------------------------------------------------------ isolation forest: opening */
 

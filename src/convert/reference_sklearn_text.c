@@ -2,9 +2,8 @@
  * The joblib engine: scikit-learn's CountVectorizer and TfidfVectorizer, straight on the values.
  *
  * One text goes through the library's own steps: lower(), accents, tokens, stop words, n-grams,
- * counts per column, then sublinear tf, idf and norm. Up to 1.4 idf was applied by multiplying with
- * a diagonal sparse matrix, which leaves a row in descending column order: the norm is summed in
- * that order. Kept apart from the extractor and the plain models.
+ * counts per column, then what reference_weights.c does. Kept apart from the extractor and the
+ * plain models.
  */
 #include "base/buf.h"
 #include "base/hash.h"
@@ -13,9 +12,9 @@
 #include "convert/reference.h"
 #include "convert/reference_common.h"
 #include "convert/reference_sklearn_pattern.h"
+#include "convert/reference_weights.h"
 #include "convert/stop_words.h"
 
-#include <math.h>
 #include <utf8proc.h>
 
 enum { LONGEST_NGRAM = 16 };
@@ -23,16 +22,14 @@ enum { LONGEST_NGRAM = 16 };
 struct reference_text {
     char analyzer; /* 'w': word, 'c': char, 'b': char_wb */
     char accents;  /* 0, 'a': ascii, 'u': unicode */
-    char norm;     /* 0, '1', '2' */
-    bool lowercase, binary, sublinear, single;
-    bool descending; /* the norm is summed from the last column on */
+    bool lowercase, binary, single;
     python_pattern *pattern;
     strmap stop_words; /* keys borrowed from the values */
     strmap vocabulary;
     arena words; /* stop words of arrays */
     size_t columns;
     size_t shortest, longest; /* n-grams */
-    double *idf;              /* NULL: not used */
+    reference_weights *weights;
 };
 
 static bool is_string(const value *v, const char *text)
@@ -46,22 +43,6 @@ static bool is_none(const value *v)
 }
 
 /* ------------------------------------------------------------------ opening */
-
-/* Whether the version in _sklearn_version is older than major.minor. */
-static bool older_than(const value *object, int major, int minor)
-{
-    const value *v = value_attribute(object, "_sklearn_version");
-    int numbers[2] = {0, 0};
-    size_t at = 0;
-    if (v == NULL || v->kind != VALUE_STRING)
-        return false;
-    for (int i = 0; i < 2; i++, at++)
-        for (; at < v->as.text.size && v->as.text.data[at] >= '0' && v->as.text.data[at] <= '9' &&
-               numbers[i] < 1000;
-             at++)
-            numbers[i] = numbers[i] * 10 + (v->as.text.data[at] - '0');
-    return numbers[0] < major || (numbers[0] == major && numbers[1] < minor);
-}
 
 static alf_status open_analyzer(reference_text *r, const value *v, alf_error *err)
 {
@@ -81,7 +62,7 @@ static alf_status open_analyzer(reference_text *r, const value *v, alf_error *er
         r->accents = 'u';
     else if (!is_none(accents))
         return reference_wrong(accents, "strip_accents must be 'ascii', 'unicode' or None", err);
-    if (r->accents == 'u' && older_than(v, 0, 22))
+    if (r->accents == 'u' && reference_version(v) < 22)
         return reference_wrong(accents, "strip_accents='unicode' needs scikit-learn 0.22", err);
     if (!is_none(value_attribute(v, "preprocessor")) || !is_none(value_attribute(v, "tokenizer")))
         return reference_wrong(
@@ -181,43 +162,6 @@ static alf_status open_vocabulary(reference_text *r, const value *v, alf_error *
     return status;
 }
 
-static alf_status open_idf(reference_text *r, const value *transformer, alf_error *err)
-{
-    const value *idf = value_attribute(transformer, "idf_");
-    if (idf == NULL) {
-        idf = value_attribute(value_attribute(transformer, "_idf_diag"), "data");
-        r->descending = true;
-    }
-    if (idf == NULL || idf->kind != VALUE_ARRAY || idf->as.array.count != r->columns)
-        return reference_wrong(idf, "a fitted vectorizer must have one idf per term", err);
-    if (r->single && idf->as.array.type.item_size > 4)
-        return reference_wrong(idf, "the idf of a float32 vectorizer must be float32", err);
-    r->idf = mem_calloc(r->columns, sizeof *r->idf);
-    if (r->idf == NULL)
-        return error_nomem(err, "the joblib engine's idf");
-    for (uint64_t i = 0; i < r->columns; i++)
-        if (!value_array_double(&idf->as.array, i, &r->idf[i]))
-            return reference_wrong(idf, "idf must be numbers", err);
-    return ALF_OK;
-}
-
-static alf_status open_weights(reference_text *r, const value *transformer, alf_error *err)
-{
-    const value *norm = value_attribute(transformer, "norm");
-    if (is_string(norm, "l1"))
-        r->norm = '1';
-    else if (is_string(norm, "l2"))
-        r->norm = '2';
-    else if (!is_none(norm))
-        return reference_wrong(norm, "norm must be 'l1', 'l2' or None", err);
-    bool use_idf = true;
-    (void)value_to_bool(value_attribute(transformer, "sublinear_tf"), &r->sublinear);
-    (void)value_to_bool(value_attribute(transformer, "use_idf"), &use_idf);
-    if (!older_than(transformer, 1, 5) && value_attribute(transformer, "idf_") != NULL)
-        use_idf = true;
-    return use_idf ? open_idf(r, transformer, err) : ALF_OK;
-}
-
 /* Whether dtype=numpy.float32, in any of the ways that is pickled. */
 static bool is_single(const value *vectorizer)
 {
@@ -229,23 +173,20 @@ static bool is_single(const value *vectorizer)
     return is_string(v, "f4") || is_string(v, "<f4") || is_string(v, "float32");
 }
 
-static alf_status open_vectorizer(reference_text *r, const value *v, const value *transformer,
+static alf_status open_vectorizer(reference_text *r, const value *v, const value *later,
                                   alf_error *err)
 {
     static const char module[] = "sklearn.feature_extraction.text";
+    const value *own = NULL;
     if (value_is_a(v, module, "TfidfVectorizer"))
-        transformer = value_attribute(v, "_tfidf");
+        own = value_attribute(v, "_tfidf");
     else if (!value_is_a(v, module, "CountVectorizer"))
         return reference_wrong(v, "a TfidfVectorizer or CountVectorizer was expected", err);
     r->single = is_single(v);
     TRY(open_analyzer(r, v, err));
     TRY(open_stop_words(r, v, err));
     TRY(open_vocabulary(r, v, err));
-    if (transformer == NULL)
-        return ALF_OK;
-    if (!value_is_a(transformer, module, "TfidfTransformer"))
-        return reference_wrong(transformer, "a TfidfTransformer was expected", err);
-    return open_weights(r, transformer, err);
+    return reference_weights_new(own, later, r->columns, r->single, &r->weights, err);
 }
 
 static alf_status open_any(reference_text *r, const value *v, alf_error *err)
@@ -253,10 +194,7 @@ static alf_status open_any(reference_text *r, const value *v, alf_error *err)
     if (!value_is_a(v, "sklearn.pipeline", "Pipeline"))
         return open_vectorizer(r, v, NULL, err);
     const value *steps = value_attribute(v, "steps");
-    const value *second = value_item(value_item(steps, 1), 1);
-    if (!value_is_a(second, "sklearn.feature_extraction.text", "TfidfTransformer"))
-        second = NULL;
-    return open_vectorizer(r, value_item(value_item(steps, 0), 1), second, err);
+    return open_vectorizer(r, value_item(value_item(steps, 0), 1), steps, err);
 }
 
 alf_status reference_text_new(const value *vectorizer, reference_text **out, alf_error *err)
@@ -284,7 +222,7 @@ void reference_text_free(reference_text *r)
     strmap_fini(&r->stop_words);
     strmap_fini(&r->vocabulary);
     arena_fini(&r->words);
-    mem_free(r->idf);
+    reference_weights_free(r->weights);
     mem_free(r);
 }
 
@@ -504,7 +442,7 @@ static alf_status analyze(counting *c, alf_span text, alf_error *err)
     return buf_status(&c->ngram, err);
 }
 
-/* ------------------------------------------------------------------ counts -> weights */
+/* ------------------------------------------------------------------ counts */
 
 static alf_status store_counts(const counting *c, reference_row *row, alf_error *err)
 {
@@ -528,49 +466,6 @@ static alf_status store_counts(const counting *c, reference_row *row, alf_error 
     return ALF_OK;
 }
 
-/* Rounds to the type the vectorizer computes in. */
-static double rounded(const reference_text *r, double x)
-{
-    return r->single ? (double)(float)x : x;
-}
-
-/* sklearn.preprocessing.normalize: the sum is a double in either type. */
-static void normalize(const reference_text *r, reference_row *row)
-{
-    double sum = 0.0;
-    for (size_t k = 0; k < row->count; k++) {
-        double x = row->values[r->descending ? row->count - 1 - k : k];
-        sum += r->norm == '1' ? fabs(x) : rounded(r, x * x);
-    }
-    if (r->norm == '2')
-        sum = sqrt(sum);
-    if (!(sum > 0.0))
-        return;
-    for (size_t k = 0; k < row->count; k++)
-        row->values[k] = rounded(r, row->values[k] / sum);
-}
-
-static void weigh(const reference_text *r, reference_row *row)
-{
-    for (size_t k = 0; k < row->count; k++) {
-        double x = row->values[k];
-        if (r->sublinear)
-            x = r->single ? (double)(logf((float)x) + 1.0F) : log(x) + 1.0;
-        if (r->idf != NULL)
-            x = rounded(r, x * r->idf[row->columns[k]]);
-        row->values[k] = x;
-    }
-    if (r->norm != 0)
-        normalize(r, row);
-    size_t kept = 0; /* a product can underflow to zero */
-    for (size_t k = 0; k < row->count; k++)
-        if (row->values[k] < 0.0 || row->values[k] > 0.0) {
-            row->columns[kept] = row->columns[k];
-            row->values[kept++] = row->values[k];
-        }
-    row->count = kept;
-}
-
 alf_status reference_text_run(const reference_text *r, alf_span text, reference_row *row,
                               alf_error *err)
 {
@@ -586,7 +481,7 @@ alf_status reference_text_run(const reference_text *r, alf_span text, reference_
     if (status == ALF_OK)
         status = store_counts(&c, row, err);
     if (status == ALF_OK)
-        weigh(r, row);
+        reference_weights_apply(r->weights, row);
     mem_free(c.counts);
     buf_fini(&c.text);
     buf_fini(&c.starts);

@@ -28,10 +28,30 @@ static const char *const candidates[] = {
     "label_encoder.joblib",
 };
 
+/* Whether v is a class of that package of scikit-learn whose name ends so. */
+static bool is_like(const value *v, const char *package, const char *ending)
+{
+    if (v == NULL || v->kind != VALUE_OBJECT || v->as.object.class_ == NULL ||
+        v->as.object.class_->kind != VALUE_GLOBAL)
+        return false;
+    alf_span name = v->as.object.class_->as.global.name;
+    size_t size = strlen(ending);
+    return span_starts(v->as.object.class_->as.global.module, span_from_string(package)) &&
+           name.size >= size && span_is(span_of(name.data + name.size - size, size), ending);
+}
+
+/* Supported or not: what is not is refused by its name. */
 static bool is_vectorizer(const value *v)
 {
-    return value_is_a(v, "sklearn.feature_extraction.text", "TfidfVectorizer") ||
-           value_is_a(v, "sklearn.feature_extraction.text", "CountVectorizer");
+    return is_like(v, "sklearn.feature_extraction", "Vectorizer");
+}
+
+/* Looks like a scaler, but is none that is supported. */
+static bool is_odd_scaler(const value *v)
+{
+    return is_like(v, "sklearn.preprocessing", "Scaler") ||
+           is_like(v, "sklearn.preprocessing", "Transformer") ||
+           is_like(v, "sklearn.preprocessing", "Features");
 }
 
 /* A Pipeline whose first step is a vectorizer is one vectorizer to us. */
@@ -75,6 +95,8 @@ static void classify_object(source *s, const value *v, const char *path)
         take(&s->labels, &s->labels_file, v, path);
     else if (extract_is_classifier(v))
         take(&s->classifier, &s->classifier_file, v, path);
+    else if (is_odd_scaler(v))
+        take(&s->odd_scaler, &s->odd_scaler_file, v, path);
     const value *version = value_attribute(v, "_sklearn_version");
     if (version != NULL && version->kind == VALUE_STRING)
         note_library(s, "scikit-learn", version->as.text);
@@ -156,27 +178,51 @@ static alf_status split_pipeline(source *s, const value *v, const char *path, al
     return ALF_OK;
 }
 
+/* Whether the last step of a Pipeline is an IsolationForest. */
+static bool ends_in_isolation(const value *v)
+{
+    const value *steps = value_attribute(v, "steps");
+    size_t count = value_length(steps);
+    return is_pipeline(v) && steps->kind == VALUE_LIST && count > 0 && count <= 1000 &&
+           value_is_a(value_item(steps->as.list.items[count - 1], 1), "sklearn.ensemble",
+                      "IsolationForest");
+}
+
+/* A Pipeline of scalers and an IsolationForest becomes the two. Steps that are no scalers are left
+ * where a scaler is looked for, to be refused for what they are. */
+static alf_status split_isolation(source *s, const value *v, const char *path, alf_error *err)
+{
+    const value *steps = value_attribute(v, "steps");
+    const value *front;
+    size_t last = steps->as.list.count - 1;
+    TRY(first_steps(s, v, last, &front, err));
+    const value *kept = value_attribute(front, "steps");
+    if (kept->as.list.count == 1)
+        front = value_item(value_item(kept, 0), 1);
+    if (kept->as.list.count > 0)
+        take(&s->scaler, &s->scaler_file, front, path);
+    classify_object(s, value_item(steps->as.list.items[last], 1), path);
+    return ALF_OK;
+}
+
 /* Puts an object, or the parts of a Pipeline, into their slots. */
 static alf_status look_at(source *s, const value *v, const char *path, alf_error *err)
 {
     if (is_pipeline(v) && extract_is_classifier(v))
         return split_pipeline(s, v, path, err);
+    if (ends_in_isolation(v))
+        return split_isolation(s, v, path, err);
     classify_object(s, v, path);
     return ALF_OK;
 }
 
-/* The root itself, the items of a dict, and the steps of a pipeline: one level, no recursion. */
+/* The root itself and the items of a dict: one level, no recursion. */
 static alf_status look_into(source *s, const value *root, const char *path, alf_error *err)
 {
     TRY(look_at(s, root, path, err));
     if (root->kind == VALUE_DICT)
         for (size_t i = 0; i < root->as.dict.count; i++)
             TRY(look_at(s, root->as.dict.pairs[i].item, path, err));
-    if (is_pipeline(root) && !extract_is_classifier(root)) {
-        const value *steps = value_attribute(root, "steps");
-        for (size_t i = 0; i < value_length(steps); i++)
-            classify_object(s, value_item(value_item(steps, i), 1), path);
-    }
     return ALF_OK;
 }
 
@@ -353,6 +399,10 @@ alf_status source_open(source *s, const char *path, const char *labels, alf_erro
         TRY(open_joblib(s, candidates[i], err));
     for (size_t i = 0; s->classifier == NULL && source_file_names[i] != NULL; i++)
         TRY(open_model_file(s, source_file_names[i], err));
+    if (s->scaler == NULL) {
+        s->scaler = s->odd_scaler;
+        s->scaler_file = s->odd_scaler_file;
+    }
     if (s->file_count > 0)
         return find_labels(s, labels, err);
     error_set(err, ALF_E_NOT_FOUND,

@@ -29,6 +29,8 @@ typedef struct source {
     const char *scaler_file, *isolation_file, *vectorizer_file, *classifier_file, *labels_file;
     bool classifier_is_file; /* a library's own model file */
     buf model_file;
+    const value *odd_scaler; /* not supported; the scaler where there is no other */
+    const char *odd_scaler_file;
     manifest_library libraries[8];
     size_t library_count;
 } source;

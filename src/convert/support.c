@@ -11,6 +11,9 @@ static const named_row scalers[] = {
     {"RobustScaler", {"0.19 to 1.8", "with_centering, with_scaling", "-"}},
     {"MinMaxScaler", {"0.19 to 1.8", "feature_range, clip", "-"}},
     {"MaxAbsScaler", {"0.19 to 1.8", "clip", "-"}},
+    {"Normalizer", {"0.19 to 1.8", "norm l1, l2 and max", "more than 128 columns"}},
+    {"Pipeline of these, with or without the IsolationForest",
+     {"0.19 to 1.8", "up to 8 steps", "other steps"}},
 };
 
 static const named_row detectors[] = {
@@ -26,6 +29,16 @@ static const named_row vectorizers[] = {
       "binary, sublinear_tf, use_idf, smooth_idf, norm l1, l2 and None, dtype float64 and float32",
       "functions as analyzer, tokenizer, preprocessor or strip_accents; input 'file' and "
       "'filename'"}},
+};
+
+static const named_row row_steps[] = {
+    {"TfidfTransformer",
+     {"0.19 to 1.8", "as in TfidfVectorizer", "float64 weights behind a float32 vectorizer"}},
+    {"Normalizer", {"0.19 to 1.8", "norm l1, l2 and max", "-"}},
+    {"MaxAbsScaler", {"0.19 to 1.8", "clip", "-"}},
+    {"StandardScaler", {"0.19 to 1.8", "with_std", "with_mean (scikit-learn refuses it too)"}},
+    {"RobustScaler",
+     {"0.19 to 1.8", "with_scaling", "with_centering (scikit-learn refuses it too)"}},
 };
 
 static const named_row labels[] = {
@@ -61,6 +74,7 @@ void support_write(buf *out)
     for (size_t i = 0; extract_classifier_support(i, &name, &row); i++)
         put(out, name, row);
     PUT_ALL(out, "Vectorizers", vectorizers);
+    PUT_ALL(out, "Steps of a Pipeline between vectorizer and classifier", row_steps);
     PUT_ALL(out, "Anomaly detectors", detectors);
     PUT_ALL(out, "Scalers before the anomaly detector", scalers);
     PUT_ALL(out, "Labels", labels);

@@ -8,15 +8,20 @@
 #include "model/text.h"
 
 /* In float64, column by column: y = (x - offset) / scale (StandardScaler, RobustScaler,
- * MaxAbsScaler), or y = x * factor + shift (MinMaxScaler); then y is kept within [low, high]. */
+ * MaxAbsScaler), or y = x * factor + shift (MinMaxScaler); then y is kept within [low, high].
+ * Or y = x / norm of the row (Normalizer), summed as numpy does (emit_norm.c). */
 typedef struct scaler {
     uint32_t feature_count;
-    double *offset; /* NULL: 0 everywhere */
-    double *scale;  /* NULL: 1 everywhere */
-    double *factor; /* not NULL: factor and shift count, offset and scale do not */
+    text_norm norm;      /* not TEXT_NORM_NONE: nothing below but next counts */
+    bool norm_is_signed; /* TEXT_NORM_MAX of the values, not of their sizes */
+    double least_norm;   /* smaller norms, and 0, count as 1 */
+    double *offset;      /* NULL: 0 everywhere */
+    double *scale;       /* NULL: 1 everywhere */
+    double *factor;      /* not NULL: factor and shift count, offset and scale do not */
     double *shift;
     bool clips;
     double low, high;
+    struct scaler *next; /* applied to what this one gives; NULL: none */
 } scaler;
 
 /* IsolationForest: leaf weight = nodes on the path + c(samples in the leaf) - 1, one target.

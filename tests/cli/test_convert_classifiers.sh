@@ -5,7 +5,7 @@
 source "$(dirname "$0")/lib.bash"
 fixtures=$source_dir/tests/cli/fixtures/classifiers
 
-for name in forest logistic gradient trees lightgbm; do
+for name in forest logistic gradient trees lightgbm steps; do
     expect 0 'tfidf_xgboost +0 labels differ' convert --input "$fixtures/$name" --output "$work/$name"
     jq -e '.proof.tfidf_xgboost.label_mismatches == 0 and .proof.tfidf_xgboost.max_probability_difference < 1e-7 and
            .absent_terms == "zero" and .class_labels == ["critical", "noise", "routine", "suspicious"]' \
@@ -13,8 +13,10 @@ for name in forest logistic gradient trees lightgbm; do
     expect 0 'ready' validate "$work/$name"
     answers "$work/$name" "$fixtures/$name/answers.ndjson"
 done
-jq -e '.proof.anomaly_detector.label_mismatches == 0' "$work/trees/manifest.json" >/dev/null ||
-    fail "no proof of the anomaly detector behind a MinMaxScaler"
+for name in trees steps; do
+    jq -e '.proof.anomaly_detector.label_mismatches == 0' "$work/$name/manifest.json" >/dev/null ||
+        fail "$name: no proof of the anomaly detector behind a MinMaxScaler"
+done
 
 # The text of the same LightGBM model gives the same bundle: in its place in a folder, and named itself.
 text=$fixtures/lightgbm/text
@@ -55,6 +57,19 @@ expect 3 'LinearSVC is not supported as a classifier; supported are .*LogisticRe
 cp "$source_dir/tests/unit/convert/fixtures/classifiers/sk18-refuse-pipeline.joblib" "$work/svc/tfidf_xgboost/model.joblib"
 expect 3 'Pipeline whose first step is' convert --input "$work/svc" --output "$work/no"
 [ -e "$work/no" ] && fail "a refused model left a bundle"
+
+# So are steps that cannot be converted.
+refuse_step() {
+    rm -rf "$work/step"
+    mkdir -p "$work/step/$2"
+    cp "$fixtures/steps/refused-$1.joblib" "$work/step/$2/model.joblib"
+    expect 3 "$4" convert --input "$work/step" --output "$work/no" --model "$3"
+}
+refuse_step function anomaly_detector anomaly 'FunctionTransformer was found; supported scalers are .*Normalizer'
+refuse_step scaler anomaly_detector anomaly 'QuantileTransformer was found; supported scalers are'
+refuse_step hashing tfidf_xgboost xgboost 'HashingVectorizer was found; supported are .*CountVectorizer'
+refuse_step svd tfidf_xgboost xgboost 'TruncatedSVD was found; supported are .*Normalizer'
+[ -e "$work/no" ] && fail "a refused step left a bundle"
 
 # docs/support.md holds the program's own tables.
 "$program" version --support >"$work/support" || fail "version --support"
