@@ -208,7 +208,8 @@ static alf_status build_vectorizer(onnx_model *m, const text_vectorizer *v, onnx
     if (!v->float32)
         TRY(emit_path_cast(&r.p, "wide_counts", ONNX_DOUBLE));
     TRY(add_steps(&r));
-    if (v->float32 && type == ONNX_DOUBLE) { /* the rows are float32, whoever reads them */
+    text_norm last = v->more_count > 0 ? v->more[v->more_count - 1].norm : v->norm;
+    if (v->float32 && last != TEXT_NORM_NONE && type == ONNX_DOUBLE) { /* norms are float64 */
         r.p.number = 0;
         TRY(emit_path_cast(&r.p, "narrow_features", ONNX_FLOAT));
     }

@@ -174,6 +174,12 @@ static bool match_weights(const engine *e, text_weights *w, uint32_t *counts, in
     if (last == NULL || (type != ONNX_FLOAT && type != ONNX_DOUBLE))
         return false;
     value = last->inputs[0];
+    uint32_t unrounded =
+        type == ONNX_DOUBLE ? before_cast(e, value, ONNX_DOUBLE, ONNX_FLOAT) : NO_VALUE;
+    if (unrounded != NO_VALUE) {
+        w->rounds = true;
+        value = unrounded;
+    }
     if (!match_division(e, &value, w) || !match_idf(e, &value, w, columns) ||
         !match_sublinear(e, &value, w))
         return false;

@@ -36,7 +36,7 @@ static double size_of(const text_weights *w, double value)
     return (double)square;
 }
 
-void text_weights_row(const text_weights *w, const uint32_t *columns, const uint32_t *counts,
+static void weigh_row(const text_weights *w, const uint32_t *columns, const uint32_t *counts,
                       uint32_t n, double *values)
 {
     double sum = 0;
@@ -52,4 +52,12 @@ void text_weights_row(const text_weights *w, const uint32_t *columns, const uint
         norm = 1;
     for (uint32_t i = 0; i < n; i++)
         values[i] /= norm;
+}
+
+void text_weights_row(const text_weights *w, const uint32_t *columns, const uint32_t *counts,
+                      uint32_t n, double *values)
+{
+    weigh_row(w, columns, counts, n, values);
+    for (uint32_t i = 0; i < n && w->rounds; i++)
+        values[i] = (double)(float)values[i];
 }

@@ -17,6 +17,7 @@ typedef struct text_weights {
     bool wide; /* up to the norm in float64, else float32; the norm is float64 in both */
     bool binary, sublinear;
     weights_norm norm;
+    bool rounds; /* to float32 at the end */
     bool has_idf;
     const double *idf;               /* wide */
     const float *idf_f32;            /* not wide */

@@ -201,7 +201,7 @@ static void read_fixtures(buf *file, arena *memory, value **root, text_list *l)
 
 static bool can_compile(const text_vectorizer *v)
 {
-    return v->analyzer == TEXT_WORD;
+    return v->analyzer == TEXT_WORD && v->more_count == 0;
 }
 
 static void check_vectorizer(const char *name, const text_vectorizer *v, text_dice *d,
