@@ -319,6 +319,12 @@ static alf_status open_text(models *m, const char *folder, const models_options 
     }
     TRY(text_chain_init(&m->text, loaded.first, loaded.second, !loaded.zero_is_value, err));
     m->has_text = true;
+    if (m->labels_assumed && m->text.classes.names != NULL) { /* the file itself names them */
+        class_labels named = {m->text.class_count, m->text.classes.names};
+        TRY(take_labels(m, &named, err));
+        m->labels_assumed = false;
+        TRY(map_labels(m, err));
+    }
     if (m->text.class_count != m->class_count)
         return error_set(
             err, ALF_E_FORMAT,

@@ -53,7 +53,7 @@ static void complain_error(validation *v, const alf_error *err)
 static void put_value(buf *out, const char *what, const onnx_value_info *info)
 {
     buf_printf(out, "  %s %.*s: %s[", what, span_width(info->name), info->name.data,
-               info->kind == ONNX_VALUE_TENSOR ? onnx_type_name(info->type) : "sequence");
+               info->kind == ONNX_VALUE_TENSOR ? onnx_type_name(info->type) : "sequence of maps");
     for (uint32_t i = 0; info->has_shape && i < info->rank; i++) {
         if (info->dims[i] < 0)
             buf_printf(out, "%sN", i > 0 ? "," : "");

@@ -16,6 +16,14 @@ enum { CHAIN_MAX_CLASSES = 256, CHAIN_MAX_FEATURES = 256 };
 struct text_path;
 struct text_path_session;
 
+/* What the labels of a classifier are. Columns are in the order of the keys, where it has them. */
+typedef struct chain_classes {
+    arena memory;
+    onnx_type type;   /* of the labels: ONNX_INT64 or ONNX_STRING */
+    alf_span *names;  /* keys of the columns, when they are strings */
+    int64_t *numbers; /* or numbers; both NULL: a label is a column */
+} chain_classes;
+
 typedef struct text_chain {
     struct text_path *path; /* both graphs compiled (text_path.h); NULL: they are run as they are */
     engine *vectorizer;     /* string[N] -> float[N,F], or double[N,F] */
@@ -24,13 +32,15 @@ typedef struct text_chain {
     uint32_t term_count;  /* F */
     uint32_t width;       /* G: columns beyond F are absent */
     uint32_t class_count; /* C */
-    bool zero_is_absent;  /* zeros reach the classifier as NaN; not in float64 */
-    bool is_wide;         /* rows are float64, from the vectorizer to the classifier */
-    text_steps steps;     /* what the vectorizer's file wants done to texts first */
+    chain_classes classes;
+    bool zero_is_absent; /* zeros reach the classifier as NaN; not in float64 */
+    bool is_wide;        /* rows are float64, from the vectorizer to the classifier */
+    text_steps steps;    /* what the vectorizer's file wants done to texts first */
 } text_chain;
 
 /* Takes ownership of both engines, also on failure. Checks inputs, outputs and widths. The widths
- * are found by running one empty text. */
+ * are found by running one empty text. The classifier's outputs are called label and probabilities,
+ * or output_label and output_probability; probabilities may be a sequence of maps (ZipMap). */
 alf_status text_chain_init(text_chain *c, engine *vectorizer, engine *classifier,
                            bool zero_is_absent, alf_error *err);
 /* From now on the graphs are run as they are: the slow reference that the path must equal bit for

@@ -97,10 +97,12 @@ static alf_status probe_widths(text_chain *c, engine_session *vectorizer,
     if (p->type != ONNX_FLOAT || p->rank != 2 || p->dims[0] != 1 || p->dims[1] < 2 ||
         p->dims[1] > CHAIN_MAX_CLASSES)
         return chain_wrong_output(p, classifier_name, err);
-    if (!chain_is_rows_by(&outputs[c->label_output], ONNX_INT64, 1, 1))
-        return chain_wrong_output(&outputs[c->label_output], classifier_name, err);
+    const tensor *label = &outputs[c->label_output];
+    if (!chain_is_rows_by(label, ONNX_INT64, 1, 1) && !chain_is_rows_by(label, ONNX_STRING, 1, 1))
+        return chain_wrong_output(label, classifier_name, err);
     c->class_count = (uint32_t)p->dims[1];
-    return ALF_OK;
+    return chain_classes_read(&c->classes, engine_output_keys(classifier, c->probability_output),
+                              label, classifier_name, err);
 }
 
 static alf_status read_steps(text_chain *c, alf_error *err)
@@ -123,6 +125,15 @@ static alf_status compile_graphs(text_chain *c, alf_error *err)
     return find_width(c, err);
 }
 
+/* The output of the first name, or of the one that skl2onnx gives by default. */
+static alf_status want_either(const engine *e, const char *name, const char *other, size_t *index,
+                              alf_error *err)
+{
+    bool has_other = chain_find_output(e, other) != SIZE_MAX;
+    bool use_other = has_other && chain_find_output(e, name) == SIZE_MAX;
+    return chain_want_output(e, use_other ? other : name, classifier_name, index, err);
+}
+
 alf_status text_chain_init(text_chain *c, engine *vectorizer, engine *classifier,
                            bool zero_is_absent, alf_error *err)
 {
@@ -131,15 +142,16 @@ alf_status text_chain_init(text_chain *c, engine *vectorizer, engine *classifier
     engine_session *v = NULL;
     engine_session *x = NULL;
     alf_status status = ALF_OK;
+    chain_classes_init(&c->classes);
     TRY_OUT(chain_check_input(vectorizer, ONNX_STRING, vectorizer_name, err));
     TRY_OUT(read_steps(c, err));
     c->is_wide =
         engine_input_count(classifier) == 1 && engine_input(classifier, 0)->type == ONNX_DOUBLE;
     TRY_OUT(
         chain_check_input(classifier, c->is_wide ? ONNX_DOUBLE : ONNX_FLOAT, classifier_name, err));
-    TRY_OUT(chain_want_output(classifier, "label", classifier_name, &c->label_output, err));
-    TRY_OUT(chain_want_output(classifier, "probabilities", classifier_name, &c->probability_output,
-                              err));
+    TRY_OUT(want_either(classifier, "label", "output_label", &c->label_output, err));
+    TRY_OUT(want_either(classifier, "probabilities", "output_probability", &c->probability_output,
+                        err));
     TRY_OUT(compile_graphs(c, err));
     if (c->path != NULL)
         goto out;
@@ -167,6 +179,7 @@ void text_chain_fini(text_chain *c)
     text_path_free(c->path);
     engine_free(c->vectorizer);
     engine_free(c->classifier);
+    chain_classes_fini(&c->classes);
     *c = (text_chain){0};
 }
 
@@ -269,17 +282,14 @@ static alf_status run_text_chunk(text_chain_session *s, const alf_span *texts, s
     TRY(engine_run(s->classifier, &rows, outputs, err));
     const tensor *label = &outputs[c->label_output];
     const tensor *p = &outputs[c->probability_output];
-    if (!chain_is_rows_by(label, ONNX_INT64, n, 1) ||
+    if (!chain_is_rows_by(label, c->classes.type, n, 1) ||
         !chain_is_rows_by(p, ONNX_FLOAT, n, c->class_count))
         return chain_wrong_output(p, classifier_name, err);
     memcpy(probabilities, p->data, n * c->class_count * sizeof *probabilities);
-    for (size_t i = 0; i < n; i++) {
-        int64_t index = ((const int64_t *)label->data)[i];
-        if (index < 0 || index >= (int64_t)c->class_count)
-            return error_set(err, ALF_E_FORMAT, "%s: label %" PRId64 " of %" PRIu32 " classes",
-                             classifier_name, index, c->class_count);
-        labels[i] = (uint32_t)index;
-    }
+    for (size_t i = 0; i < n; i++)
+        if (!chain_class_of(&c->classes, label, i, c->class_count, &labels[i]))
+            return error_set(err, ALF_E_FORMAT, "%s: a label is none of the %" PRIu32 " classes",
+                             classifier_name, c->class_count);
     return ALF_OK;
 }
 

@@ -78,4 +78,11 @@ void engine_session_free(engine_session *s);
  */
 alf_status engine_run(engine_session *s, const tensor *inputs, tensor *outputs, alf_error *err);
 
+/*
+ * An output of kind ONNX_VALUE_SEQUENCE is a sequence of maps, as ZipMap makes it. It comes as
+ * float rows, one per map, and a list of keys: element k of a row belongs to key k. The list of
+ * output i is int64 or string, ascending, and lives as long as the output; NULL for a tensor.
+ */
+const tensor *engine_output_keys(const engine_session *s, size_t i);
+
 #endif

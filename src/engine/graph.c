@@ -53,13 +53,34 @@ static alf_status add_value(loader *l, alf_span name, uint32_t *out)
 
 /* ---- graph inputs, initializers, outputs ---- */
 
-static alf_status check_info(const loader *l, const onnx_value_info *info, const char *what)
+/* Inputs are tensors; outputs also sequences of maps. */
+static alf_status check_input_info(const loader *l, const onnx_value_info *info)
 {
     if (info->kind != ONNX_VALUE_TENSOR)
         return error_set(l->err, ALF_E_UNSUPPORTED,
-                         "graph %s '%.*s' is not a tensor; sequences and maps are not run: convert "
-                         "the model without ZipMap",
-                         what, span_width(info->name), info->name.data);
+                         "graph input '%.*s' is a sequence or map; inputs must be tensors",
+                         span_width(info->name), info->name.data);
+    return ALF_OK;
+}
+
+static alf_status check_output_info(const loader *l, onnx_value_info *info, const graph_value *made)
+{
+    onnx_value_kind kind = made->keys != NULL ? ONNX_VALUE_SEQUENCE : ONNX_VALUE_TENSOR;
+    bool open = info->kind == ONNX_VALUE_TENSOR && info->type == ONNX_UNDEFINED;
+    if (!open && info->kind != kind)
+        return error_set(l->err, ALF_E_FORMAT, "graph output '%.*s' is declared as %s, but is %s",
+                         span_width(info->name), info->name.data,
+                         info->kind == ONNX_VALUE_TENSOR     ? "a tensor"
+                         : info->kind == ONNX_VALUE_SEQUENCE ? "a sequence"
+                                                             : "a map",
+                         kind == ONNX_VALUE_TENSOR ? "a tensor" : "a sequence of maps");
+    if (info->type != ONNX_UNDEFINED && info->type != made->type)
+        return error_set(l->err, ALF_E_FORMAT,
+                         "graph output '%.*s' is declared as %s, but its node makes %s",
+                         span_width(info->name), info->name.data, onnx_type_name(info->type),
+                         onnx_type_name(made->type));
+    info->kind = kind;
+    info->type = made->type;
     return ALF_OK;
 }
 
@@ -82,7 +103,7 @@ static alf_status add_inputs(loader *l)
     TRY(arena_take(&e->memory, e->input_count, sizeof *e->input_values, &e->input_values, l->err));
     for (size_t i = 0; i < e->input_count; i++) {
         const onnx_value_info *info = &l->model->inputs[i];
-        TRY(check_info(l, info, "input"));
+        TRY(check_input_info(l, info));
         TRY(add_value(l, info->name, &e->input_values[i]));
         load_value *v = &l->values[e->input_values[i]];
         if (tensor_element_size(info->type) == 0)
@@ -137,17 +158,10 @@ static alf_status add_outputs(loader *l)
                    l->err));
     for (size_t i = 0; i < e->output_count; i++) {
         onnx_value_info *info = &e->outputs[i];
-        TRY(check_info(l, info, "output"));
         if (!strmap_get(&l->names, info->name, &e->output_values[i]))
             return error_set(l->err, ALF_E_FORMAT, "nothing makes the graph output '%.*s'",
                              span_width(info->name), info->name.data);
-        onnx_type type = l->values[e->output_values[i]].known.type;
-        if (info->type != ONNX_UNDEFINED && info->type != type)
-            return error_set(l->err, ALF_E_FORMAT,
-                             "graph output '%.*s' is declared as %s, but its node makes %s",
-                             span_width(info->name), info->name.data, onnx_type_name(info->type),
-                             onnx_type_name(type));
-        info->type = type;
+        TRY(check_output_info(l, info, &l->values[e->output_values[i]].known));
     }
     return ALF_OK;
 }
@@ -240,6 +254,11 @@ static alf_status prepare_node(loader *l, const onnx_node *from, engine_node *no
     for (uint32_t i = 0; i < node->output_count; i++)
         if (node->outputs[i] != NO_VALUE)
             outputs[i] = &l->values[node->outputs[i]].known;
+    for (uint32_t i = 0; i < node->input_count; i++)
+        if (l->inputs[i] != NULL && l->inputs[i]->keys != NULL)
+            return error_set(l->err, ALF_E_UNSUPPORTED,
+                             "%s of a sequence of maps is not run; only graph outputs may be such",
+                             node->op->name);
     prepare p = {.node = from,
                  .op = node->op,
                  .memory = &l->e->memory,
@@ -381,7 +400,8 @@ static alf_status keep_values(loader *l)
     for (size_t i = 0; i < e->value_count; i++) {
         const load_value *v = &l->values[i];
         engine_value *kept = &e->values[i];
-        *kept = (engine_value){.type = v->known.type, .home = v->home, .slot = v->slot};
+        *kept = (engine_value){
+            .type = v->known.type, .home = v->home, .slot = v->slot, .keys = v->known.keys};
         if (v->known.constant == NULL || !v->needed)
             continue;
         tensor *copy;

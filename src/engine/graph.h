@@ -22,6 +22,7 @@ typedef struct engine_value {
     value_home home;
     uint32_t slot;          /* HOME_SLOT */
     const tensor *constant; /* HOME_CONSTANT */
+    const tensor *keys;     /* of a sequence of maps */
 } engine_value;
 
 typedef struct engine_node {

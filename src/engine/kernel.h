@@ -21,6 +21,7 @@ typedef struct graph_value {
     int32_t rank; /* RANK_UNKNOWN: dims say nothing */
     int64_t dims[ONNX_MAX_RANK];
     const tensor *constant; /* NULL: known only at run time */
+    const tensor *keys;     /* a sequence of maps from these; NULL: a tensor */
 } graph_value;
 
 typedef struct kernel kernel;

@@ -109,6 +109,7 @@ static const kernel table[] = {
     {AI, "TreeEnsemble", 5, LAST_ML, 1, 1, 1, 1, "aggregate_function leaf_targetids leaf_weights membership_values n_targets nodes_falseleafs nodes_falsenodeids nodes_featureids nodes_hitrates nodes_missing_value_tracks_true nodes_modes nodes_splits nodes_trueleafs nodes_truenodeids post_transform tree_roots", prepare_tree_ensemble, run_tree_regressor, 0, 0, 0},
     {AI, "TreeEnsembleClassifier", 1, LAST_ML, 1, 1, 1, 2, TREE_NODES "class_ids class_nodeids class_treeids class_weights class_weights_as_tensor classlabels_int64s classlabels_strings", prepare_tree_classifier, run_tree_classifier, 0, 0, 0},
     {AI, "TreeEnsembleRegressor", 1, LAST_ML, 1, 1, 1, 1, TREE_NODES "aggregate_function n_targets target_ids target_nodeids target_treeids target_weights target_weights_as_tensor", prepare_tree_regressor, run_tree_regressor, 0, 0, 0},
+    {AI, "ZipMap", 1, LAST_ML, 1, 1, 1, 1, "classlabels_int64s classlabels_strings", prepare_zip_map, run_zip_map, 0, 0, 0},
     {MS, "Tokenizer", 1, 1, 1, 1, 1, 1, "mark mincharnum pad_value separators tokenexp", prepare_tokenizer, run_tokenizer, 0, KERNEL_TEXT, &life_tokenizer},
 };
 /* clang-format on */

@@ -100,6 +100,8 @@ alf_status run_tree_classifier(const kernel_call *c);
 alf_status prepare_label_encoder(prepare *p);
 alf_status run_label_encoder(const kernel_call *c);
 extern const kernel_life life_label_encoder;
+alf_status prepare_zip_map(prepare *p);
+alf_status run_zip_map(const kernel_call *c);
 alf_status prepare_array_feature_extractor(prepare *p);
 alf_status run_array_feature_extractor(const kernel_call *c);
 alf_status prepare_normalizer(prepare *p);

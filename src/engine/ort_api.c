@@ -66,6 +66,8 @@ static void bind(ort_api *api, const ort_function *table)
     SLOT(create_memory_info, 69);
     SLOT(allocator_free, 76);
     SLOT(default_allocator, 78);
+    SLOT(element, 80);
+    SLOT(element_count, 81);
     SLOT(release_env, 92);
     SLOT(release_status, 93);
     SLOT(release_memory_info, 94);

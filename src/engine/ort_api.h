@@ -24,7 +24,13 @@ typedef struct ort_tensor_info ort_tensor_info;
 typedef struct ort_metadata ort_metadata;
 typedef struct ort_cuda_options ort_cuda_options;
 
-enum { ORT_LOG_FATAL = 4, ORT_ARENA_ALLOCATOR = 1, ORT_MEMORY_DEFAULT = 0, ORT_KIND_TENSOR = 1 };
+enum {
+    ORT_LOG_FATAL = 4,
+    ORT_ARENA_ALLOCATOR = 1,
+    ORT_MEMORY_DEFAULT = 0,
+    ORT_KIND_TENSOR = 1,
+    ORT_KIND_SEQUENCE = 2
+};
 
 typedef struct ort_api {
     char version[32];    /* of the library, such as "1.31.1" */
@@ -88,6 +94,8 @@ typedef struct ort_api {
     ort_status *(*tensor_data)(ort_value *, void **);
     ort_status *(*string_bytes)(const ort_value *, size_t *);
     ort_status *(*string_content)(const ort_value *, void *bytes, size_t, size_t *offsets, size_t);
+    ort_status *(*element)(const ort_value *, int index, ort_allocator *, ort_value **);
+    ort_status *(*element_count)(const ort_value *, size_t *); /* a map's: 2, keys and values */
     ort_status *(*tensor_shape)(const ort_value *, ort_tensor_info **);
     ort_status *(*element_type)(const ort_tensor_info *, int *);
     ort_status *(*dims_count)(const ort_tensor_info *, size_t *);

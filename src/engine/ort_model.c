@@ -39,17 +39,21 @@ static alf_status take_text(engine *e, char *text, const char **out, alf_error *
     return copy != NULL ? ALF_OK : error_nomem(err, "the names of a graph");
 }
 
-static alf_status read_type(const ort_api *api, const ort_type_info *from, const char *what,
+static alf_status read_type(const ort_api *api, const ort_type_info *from, bool is_input,
                             onnx_value_info *info, alf_error *err)
 {
     int kind = 0;
     const ort_tensor_info *shape = NULL;
     TRY(ort_api_check(api, api->type_kind(from, &kind), err));
+    if (kind == ORT_KIND_SEQUENCE && !is_input) { /* of maps, it turns out when it runs */
+        info->kind = ONNX_VALUE_SEQUENCE;
+        info->type = ONNX_FLOAT;
+        return ALF_OK;
+    }
     if (kind != ORT_KIND_TENSOR)
         return error_set(err, ALF_E_UNSUPPORTED,
-                         "graph %s '%.*s' is not a tensor; sequences and maps are not run: convert "
-                         "the model without ZipMap",
-                         what, span_width(info->name), info->name.data);
+                         "graph %s '%.*s' is neither a tensor nor a sequence of maps at the end",
+                         is_input ? "input" : "output", span_width(info->name), info->name.data);
     TRY(ort_api_check(api, api->type_tensor(from, &shape), err));
     TRY(ort_tensor_info_read(api, shape, &info->type, &info->rank, info->dims, err));
     info->kind = ONNX_VALUE_TENSOR;
@@ -75,7 +79,7 @@ static alf_status describe_value(engine *e, size_t i, bool is_input, alf_error *
                       is_input ? api->input_type(m->session, i, &type)
                                : api->output_type(m->session, i, &type),
                       err));
-    alf_status status = read_type(api, type, is_input ? "input" : "output", info, err);
+    alf_status status = read_type(api, type, is_input, info, err);
     api->release_type(type);
     return status;
 }

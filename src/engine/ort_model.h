@@ -35,8 +35,9 @@ alf_status ort_tensor_info_read(const ort_api *api, const ort_tensor_info *info,
 
 typedef struct ort_call ort_call;
 
-ort_call *ort_call_new(const engine *e); /* NULL: out of memory */
-void ort_call_free(ort_call *c);         /* NULL allowed */
+ort_call *ort_call_new(const engine *e);                  /* NULL: out of memory */
+void ort_call_free(ort_call *c);                          /* NULL allowed */
+const tensor *ort_call_keys(const ort_call *c, size_t i); /* as engine_output_keys */
 /* As engine_run; the inputs have been checked. */
 alf_status ort_call_run(ort_call *c, const tensor *inputs, tensor *outputs, alf_error *err);
 

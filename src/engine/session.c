@@ -218,6 +218,11 @@ static alf_status run_runtime(engine_session *s, const tensor *inputs, tensor *o
     return ALF_OK;
 }
 
+const tensor *engine_output_keys(const engine_session *s, size_t i)
+{
+    return s->ort != NULL ? ort_call_keys(s->ort, i) : s->e->values[s->e->output_values[i]].keys;
+}
+
 alf_status engine_run(engine_session *s, const tensor *inputs, tensor *outputs, alf_error *err)
 {
     for (size_t i = 0; i < s->e->input_count; i++)

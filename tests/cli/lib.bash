@@ -23,12 +23,13 @@ expect() {
         fail "$*: nothing matches '$pattern' in: $(cat "$work/out" "$work/err" | head -c 500)"
 }
 
-# answers BUNDLE ANSWERS: every label as the library gave it, every probability within 1e-7. Leaves
-# BUNDLE.ndjson (the logs), BUNDLE.out and BUNDLE.found (the text model's part).
+# answers BUNDLE ANSWERS [OPTION...]: every label as the library gave it, every probability within
+# 1e-7. Leaves BUNDLE.ndjson (the logs), BUNDLE.out and BUNDLE.found (the text model's part).
 answers() {
     local bundle=$1 want=$2 rows wrong
+    shift 2
     jq -c '{message}' "$want" >"$bundle.ndjson"
-    "$program" classify --model "$bundle" --components --quiet "$bundle.ndjson" >"$bundle.out" 2>"$work/err" ||
+    "$program" classify --model "$bundle" --components --quiet "$@" "$bundle.ndjson" >"$bundle.out" 2>"$work/err" ||
         fail "classify with $bundle: $(head -c 300 "$work/err")"
     jq -c '.components.tfidf_xgboost' "$bundle.out" >"$bundle.found"
     rows=$(wc -l <"$want")

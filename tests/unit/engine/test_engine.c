@@ -114,9 +114,9 @@ static void names_what_it_refuses(void **state)
 
     m = new_model();
     add_input(m, "x", ONNX_FLOAT, 2);
-    add_node(m, "ai.onnx.ml", "ZipMap", "x", "y");
+    add_node(m, "ai.onnx.ml", "DictVectorizer", "x", "y");
     add_output(m, "y", ONNX_FLOAT, 2);
-    must_refuse(m, ALF_E_UNSUPPORTED, "ZipMap of domain 'ai.onnx.ml'");
+    must_refuse(m, ALF_E_UNSUPPORTED, "DictVectorizer of domain 'ai.onnx.ml'");
 }
 
 static void refuses_wrong_forms(void **state)
