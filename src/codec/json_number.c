@@ -75,64 +75,132 @@ static wide power_of_ten(int power)
                : (wide)powers_of_ten[LARGEST_POWER] * powers_of_ten[power - LARGEST_POWER];
 }
 
-/* Rounds x * 10^power to an integer, ties to even. Returns whether the integer, divided by
- * 10^power, is nearer to x than to x's neighbours (ties go to an even mantissa). */
-static bool round_scaled(const binary *x, int power, uint64_t *out)
+/* x to the most digits that may be needed, exactly: (whole + rest / 2^shift) / 10^power. */
+typedef struct scaled {
+    uint64_t whole;
+    wide rest, one; /* one: 2^shift */
+    wide gap;       /* between x and its neighbour above, in the unit of rest */
+    uint64_t reach; /* half of it at most, as a whole number of the last digit's steps */
+    bool low_half, even;
+} scaled;
+
+static scaled scale(const binary *x, int power)
 {
-    wide scale = power_of_ten(power); /* also the gap between x and its neighbour above */
-    wide exact = scale * x->mantissa;
+    wide gap = power_of_ten(power);
+    wide exact = gap * x->mantissa;
     wide one = (wide)1 << x->shift;
-    wide rest = exact & (one - 1);
-    uint64_t digits = (uint64_t)(exact >> x->shift);
-    bool up = rest * 2 > one || (rest * 2 == one && (digits & 1) != 0);
-    *out = digits + up;
-    wide distance = up ? one - rest : rest;
-    wide reach = distance * (x->low_half && !up ? 4 : 2);
-    return reach < scale || (reach == scale && (x->mantissa & 1) == 0);
+    return (scaled){.whole = (uint64_t)(exact >> x->shift),
+                    .rest = exact & (one - 1),
+                    .one = one,
+                    .gap = gap,
+                    .reach = (uint64_t)(gap >> x->shift) / 2 + 1,
+                    .low_half = x->low_half,
+                    .even = (x->mantissa & 1) == 0};
 }
 
-/* The last `count` digits of number, leading zeros included, end before `end`. */
-static void put_digits(uint64_t number, int count, char *end)
+/* How far x is from a multiple of step, exactly: whether that is nearer than x's neighbours (ties
+ * go to an even mantissa). left: of whole, below x; up: the multiple is above x. */
+static bool is_near(const scaled *x, uint64_t left, uint64_t step, bool up)
 {
-    for (; count > 0; count--) {
-        *--end = (char)('0' + number % 10);
-        number /= 10;
+    wide distance = up ? x->one * (step - left) - x->rest : x->one * left + x->rest;
+    wide twice = distance * (x->low_half && !up ? 4 : 2);
+    return twice < x->gap || (twice == x->gap && x->even);
+}
+
+/* Leaves out the last digits, as many as step (a power of ten) has zeros: rounds to nearest, ties
+ * to even. Returns whether what is left is nearer to x than to x's neighbours, so that it reads
+ * back to x; mostly whole steps tell. */
+static inline bool round_to(const scaled *x, uint64_t step, uint64_t *out)
+{
+    uint64_t kept = x->whole / step;
+    uint64_t left = x->whole - kept * step;
+    bool tie = step == 1 ? x->rest * 2 == x->one : left == step / 2 && x->rest == 0;
+    bool above = step == 1 ? x->rest * 2 > x->one : left >= step / 2;
+    bool up = tie ? (kept & 1) != 0 : above;
+    *out = kept + up;
+    uint64_t least = up ? step - left - 1 : left; /* the distance is this to one more */
+    if (least > x->reach)
+        return false;
+    if (least + 2 < x->reach && !x->low_half)
+        return true;
+    return is_near(x, left, step, up);
+}
+
+/* A division by a constant is a multiplication. */
+static bool leave_out(const scaled *x, int digits, uint64_t *out)
+{
+    switch (digits) {
+    case 3:
+        return round_to(x, 1000, out);
+    case 2:
+        return round_to(x, 100, out);
+    case 1:
+        return round_to(x, 10, out);
+    default:
+        return round_to(x, 1, out);
     }
+}
+
+static const char pairs[] = "0001020304050607080910111213141516171819"
+                            "2021222324252627282930313233343536373839"
+                            "4041424344454647484950515253545556575859"
+                            "6061626364656667686970717273747576777879"
+                            "8081828384858687888990919293949596979899";
+
+static void put_four(uint32_t number, char *to)
+{
+    memcpy(to, pairs + (size_t)(number / 100) * 2, 2);
+    memcpy(to + 2, pairs + (size_t)(number % 100) * 2, 2);
+}
+
+static void put_eight(uint32_t number, char *to)
+{
+    put_four(number / 10000, to);
+    put_four(number % 10000, to + 4);
+}
+
+/* All MOST_DIGITS digits of number, leading zeros included. */
+static void put_all(uint64_t number, char digits[MOST_DIGITS])
+{
+    const uint64_t half = 100000000;
+    uint64_t high = number / half;
+    put_eight((uint32_t)(number - high * half), digits + 9);
+    uint32_t first = (uint32_t)(high / half);
+    put_eight((uint32_t)(high - first * half), digits + 1);
+    digits[0] = (char)('0' + first);
 }
 
 /* The digits of `number`, `count` of them, the first of which counts 10^power; no zeros behind the
- * decimal point's last digit. */
+ * decimal point's last digit. Copies of fixed size, which may write too much, need no calls. */
 static size_t put_fixed(uint64_t number, int count, int power, char *buffer)
 {
-    char digits[MOST_DIGITS];
-    put_digits(number, count, digits + count);
+    char all[2 * MOST_DIGITS] = {0};
+    put_all(number, all);
+    const char *digits = all + MOST_DIGITS - count;
     while (count > 1 && count > power + 1 && digits[count - 1] == '0')
         count--;
-    char *to = buffer;
     if (power < 0) {
         static const char zeros[] = {'0', '.', '0', '0', '0'};
-        memcpy(to, zeros, sizeof zeros);
-        to += 1 - power;
-        memcpy(to, digits, (size_t)count);
-        return (size_t)(to - buffer) + (size_t)count;
+        memcpy(buffer, zeros, sizeof zeros);
+        memcpy(buffer + 1 - power, digits, MOST_DIGITS);
+        return (size_t)(1 - power + count);
     }
     size_t whole = (size_t)power + 1;
-    memcpy(to, digits, whole);
-    to += whole;
-    if ((size_t)count > whole) {
-        *to++ = '.';
-        memcpy(to, digits + whole, (size_t)count - whole);
-        to += (size_t)count - whole;
-    }
-    return (size_t)(to - buffer);
+    memcpy(buffer, digits, MOST_DIGITS);
+    if ((size_t)count <= whole)
+        return whole;
+    buffer[whole] = '.';
+    memcpy(buffer + whole + 1, digits + whole, MOST_DIGITS);
+    return (size_t)count + 1;
 }
 
 /* With the fewest digits from `fewest` on that read back; `most` always do. */
 static size_t put_binary(const binary *x, int power, int fewest, int most, char *buffer)
 {
+    scaled exact = scale(x, most - 1 - power);
     uint64_t number = 0;
     int digits = fewest;
-    while (!round_scaled(x, digits - 1 - power, &number) && digits < most)
+    while (!leave_out(&exact, most - digits, &number) && digits < most)
         digits++;
     if (number == powers_of_ten[digits]) { /* 9.99... became 10 */
         number /= 10;
@@ -171,7 +239,7 @@ static size_t double_by_library(double number, char *buffer)
 {
     int n = 0;
     for (int digits = 15; digits <= 17; digits++) {
-        n = snprintf(buffer, 32, "%.*g", digits, number);
+        n = snprintf(buffer, JSON_NUMBER_SIZE, "%.*g", digits, number);
         if (strtod(buffer, NULL) == number)
             break;
     }
@@ -182,14 +250,14 @@ static size_t float_by_library(float number, char *buffer)
 {
     int n = 0;
     for (int digits = 6; digits <= 9; digits++) {
-        n = snprintf(buffer, 32, "%.*g", digits, (double)number);
+        n = snprintf(buffer, JSON_NUMBER_SIZE, "%.*g", digits, (double)number);
         if (strtof(buffer, NULL) == number)
             break;
     }
     return finish_number(buffer, n);
 }
 
-size_t json_format_double(double number, char *buffer)
+size_t json_format_double(double number, char buffer[JSON_NUMBER_SIZE])
 {
     if (!isfinite(number))
         return put_null(buffer);
@@ -208,7 +276,7 @@ size_t json_format_double(double number, char *buffer)
     return sign + put_binary(&x, first_power(size), 15, 17, buffer + sign);
 }
 
-size_t json_format_float(float number, char *buffer)
+size_t json_format_float(float number, char buffer[JSON_NUMBER_SIZE])
 {
     if (!isfinite(number))
         return put_null(buffer);

@@ -202,14 +202,14 @@ void json_write_uint(json_writer *w, uint64_t number)
 
 void json_put_double(buf *out, double number)
 {
-    char *to = buf_reserve(out, 32);
+    char *to = buf_reserve(out, JSON_NUMBER_SIZE);
     if (to != NULL)
         out->size += json_format_double(number, to);
 }
 
 void json_put_float(buf *out, float number)
 {
-    char *to = buf_reserve(out, 32);
+    char *to = buf_reserve(out, JSON_NUMBER_SIZE);
     if (to != NULL)
         out->size += json_format_float(number, to);
 }

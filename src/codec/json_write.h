@@ -8,7 +8,8 @@
 
 #include "base/buf.h"
 
-enum { JSON_WRITE_DEPTH = 32 };
+/* JSON_NUMBER_SIZE: room for the text of any number. */
+enum { JSON_WRITE_DEPTH = 32, JSON_NUMBER_SIZE = 40 };
 
 typedef struct json_writer {
     buf *out;
@@ -41,8 +42,8 @@ void json_put_string(buf *out, alf_span text);
 void json_put_double(buf *out, double number);
 void json_put_float(buf *out, float number);
 
-/* The number as JSON text in buffer (at least 32 bytes); returns its length. */
-size_t json_format_double(double number, char *buffer);
-size_t json_format_float(float number, char *buffer);
+/* The number as JSON text in buffer; returns its length. */
+size_t json_format_double(double number, char buffer[JSON_NUMBER_SIZE]);
+size_t json_format_float(float number, char buffer[JSON_NUMBER_SIZE]);
 
 #endif

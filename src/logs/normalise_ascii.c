@@ -15,6 +15,7 @@
  */
 #include "logs/normalise_ascii.h"
 
+#include "base/cpu.h"
 #include "logs/byte_masks.h"
 #include "logs/patterns.h"
 
@@ -386,23 +387,30 @@ static size_t write_text(const scan *s, char *out)
     return (size_t)(to - out);
 }
 
-/* Makes one space of each run of white space and none at the ends. */
+/* Makes one space of each run of white space and none at the ends. text: a block of 0 behind it.
+ * Pieces move to the front; what has not been looked at yet stays. */
 static size_t squeeze(char *text, size_t size)
 {
-    char *to = text;
-    bool space = false;
-    for (size_t i = 0; i < size; i++) {
-        char c = text[i];
-        if (is(c, SPACE)) {
-            space = to > text;
-            continue;
+    size_t to = 0;
+    size_t from = 0;     /* of the piece that is to be moved */
+    uint64_t before = 1; /* what stands before the text counts as white space */
+    for (size_t block = 0; block < size; block += BLOCK) {
+        place_masks m = masks_places(text + block);
+        for (uint64_t left = m.other_space; left != 0; left &= left - 1)
+            text[block + (size_t)__builtin_ctzll(left)] = ' ';
+        uint64_t space = m.space | m.other_space;
+        for (uint64_t left = space & (space << 1 | before); left != 0; left &= left - 1) {
+            size_t at = block + (size_t)__builtin_ctzll(left);
+            if (at > from)
+                memmove(text + to, text + from, at - from);
+            to += at - from;
+            from = at + 1;
         }
-        if (space)
-            *to++ = ' ';
-        space = false;
-        *to++ = c;
+        before = space >> 63;
     }
-    return (size_t)(to - text);
+    memmove(text + to, text + from, size - from);
+    to += size - from;
+    return to > 0 && text[to - 1] == ' ' ? to - 1 : to;
 }
 
 /* The normalised text, with a block of 0 behind it. false: out of memory. */
@@ -414,9 +422,11 @@ static bool put_text(const scan *s, buf *out)
     if (to == NULL)
         return false;
     out->size = write_text(s, to);
-    if (!s->even_space)
-        out->size = squeeze(to, out->size);
     memset(to + out->size, 0, BLOCK);
+    if (!s->even_space) {
+        out->size = squeeze(to, out->size);
+        memset(to + out->size, 0, BLOCK);
+    }
     return true;
 }
 
@@ -448,13 +458,14 @@ static bool keyword_at(const char *p, bool with_critical)
     }
 }
 
-static size_t ones(uint64_t mask)
+static inline size_t ones(uint64_t mask)
 {
     return (size_t)__builtin_popcountll(mask);
 }
 
 /* text: a block of 0 behind its size. look_for_ip: also for \b\d{1,3}(\.\d{1,3}){3}\b. */
-static counts count_text(const char *text, size_t size, bool with_critical, bool look_for_ip)
+static inline __attribute__((always_inline)) counts count_any(const char *text, size_t size,
+                                                              bool with_critical, bool look_for_ip)
 {
     counts n = {0};
     count_masks last = {.space = UINT64_C(1) << 63};
@@ -478,6 +489,24 @@ static counts count_text(const char *text, size_t size, bool with_critical, bool
         last = m;
     }
     return n;
+}
+
+#if defined(__x86_64__)
+/* The same with the instruction that counts bits. */
+CPU_TARGET_AVX2 static counts count_avx2(const char *text, size_t size, bool with_critical,
+                                         bool look_for_ip)
+{
+    return count_any(text, size, with_critical, look_for_ip);
+}
+#endif
+
+static counts count_text(const char *text, size_t size, bool with_critical, bool look_for_ip)
+{
+#if defined(__x86_64__)
+    if (cpu_has(CPU_AVX2))
+        return count_avx2(text, size, with_critical, look_for_ip);
+#endif
+    return count_any(text, size, with_critical, look_for_ip);
 }
 
 static void put_features(const counts *n, size_t size, double eighth, double out[LOG_FEATURES])

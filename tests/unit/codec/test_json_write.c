@@ -15,7 +15,7 @@ static void numbers_read_back_equal(void **state)
     (void)state;
     static const double doubles[] = {0,       -0.0,   0.1,      1.0 / 3, 1e300,        5e-324,
                                      -1e-310, 123456, 1e15 + 1, 0.3,     -0.5655415806};
-    char text[32];
+    char text[JSON_NUMBER_SIZE];
     for (size_t i = 0; i < sizeof doubles / sizeof doubles[0]; i++) {
         text[json_format_double(doubles[i], text)] = '\0';
         double back = strtod(text, NULL);
@@ -40,8 +40,8 @@ static void numbers_read_back_equal(void **state)
 /* What the C library makes of it: the first of these precisions that reads back. */
 static void assert_double_text(double number)
 {
-    char text[40];
-    char expected[40];
+    char text[JSON_NUMBER_SIZE + 1];
+    char expected[JSON_NUMBER_SIZE + 1];
     for (int digits = 15; digits <= 17; digits++) {
         (void)snprintf(expected, sizeof expected, "%.*g", digits, number);
         if (strtod(expected, NULL) == number)
@@ -53,8 +53,8 @@ static void assert_double_text(double number)
 
 static void assert_float_text(float number)
 {
-    char text[40];
-    char expected[40];
+    char text[JSON_NUMBER_SIZE + 1];
+    char expected[JSON_NUMBER_SIZE + 1];
     for (int digits = 6; digits <= 9; digits++) {
         (void)snprintf(expected, sizeof expected, "%.*g", digits, (double)number);
         if (strtof(expected, NULL) == number)
