@@ -29,8 +29,7 @@ static void put_label_value(buf *out, alf_span value)
 
 static void put_number(buf *out, double value)
 {
-    char text[32];
-    buf_append(out, text, json_format_double(value, text));
+    json_put_double(out, value);
 }
 
 void metrics_sample(buf *out, const char *name, const metrics_label *labels, size_t count,
@@ -90,7 +89,7 @@ static void print_histogram(const sources *s, size_t offset, const metrics_bound
                             const char *name, const metrics_label *label, buf *out)
 {
     char series[128];
-    char text[32];
+    char text[JSON_NUMBER_SIZE];
     metrics_label labels[2] = {{"le", {NULL, 0}}, {NULL, {NULL, 0}}};
     size_t count = 1;
     if (label != NULL)
