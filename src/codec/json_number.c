@@ -183,7 +183,7 @@ static size_t put_fixed(uint64_t number, int count, int power, char *buffer)
         static const char zeros[] = {'0', '.', '0', '0', '0'};
         memcpy(buffer, zeros, sizeof zeros);
         memcpy(buffer + 1 - power, digits, MOST_DIGITS);
-        return (size_t)(1 - power + count);
+        return (size_t)count + (size_t)(1 - power);
     }
     size_t whole = (size_t)power + 1;
     memcpy(buffer, digits, MOST_DIGITS);
