@@ -35,9 +35,9 @@ static bool is_constant(const forest *f, uint32_t tree)
 {
     const forest_leaf_value *first = NULL;
     for (uint32_t i = f->roots[tree]; i < tree_end(f, tree); i++) {
-        const forest_leaf_value *v = &f->leaf_values[f->nodes[i].yes];
         if (f->nodes[i].feature >= 0)
             continue;
+        const forest_leaf_value *v = &f->leaf_values[f->nodes[i].yes];
         if (first == NULL)
             first = v;
         if (v->weight != first->weight || v->target != first->target) /* one zero will do */

@@ -6,6 +6,7 @@
 #include "convert/bundle.h"
 #include "logs/normalise.h"
 #include "support/golden.h"
+#include "support/text_dice.h"
 #include "support/text_twin.h"
 
 #include "base/file.h"

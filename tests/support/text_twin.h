@@ -100,7 +100,7 @@ static inline void twin_batches(const text_chain *c, text_chain_session *s, cons
 /* The compiled chain must have a path. */
 static inline void text_twin_check(const text_twin *t, const alf_span *texts, size_t n)
 {
-    static const size_t batches[] = {1, 3, 64, 65, SIZE_MAX};
+    static const size_t batches[] = {1, 65, SIZE_MAX};
     const text_chain *c = &t->compiled;
     text_chain_session slow;
     text_chain_session fast;
@@ -121,51 +121,12 @@ static inline void text_twin_check(const text_twin *t, const alf_span *texts, si
             must(text_chain_session_init(&fast, c, &err), &err);
             text_path_session_free(fast.path);
             must(text_path_session_new(c->path, memo != 0, &fast.path, &err), &err);
-            for (int again = 0; again < 2; again++) /* the second time from the memo */
+            for (int again = 0; again <= memo; again++) /* the second time from the memo */
                 twin_batches(c, &fast, texts, n, batch, &wanted);
             text_chain_session_fini(&fast);
         }
     }
     twin_answers_fini(&wanted);
-}
-
-/* ---- texts by chance ---- */
-
-typedef struct text_dice {
-    uint64_t state;
-} text_dice;
-
-static inline uint32_t dice_roll(text_dice *d, uint32_t below)
-{
-    d->state = d->state * UINT64_C(6364136223846793005) + UINT64_C(1442695040888963407);
-    return (uint32_t)(d->state >> 33) % below;
-}
-
-/* Appends a text of words and what may stand between and inside them, valid or invalid. */
-static inline void dice_text(text_dice *d, const alf_span *words, size_t count, size_t pieces,
-                             buf *out)
-{
-    static const char *const odd[] = {
-        " ",    "  ", ".", "-", "_",      "7",      "a",          "Z",      "\t",      "\n",
-        "é",    "É",  "ß", "Σ", "ΑΣ",     "İ",      "日本",       "٣",      "\xFF",    "\xE6\x97",
-        "\xC3", "²",  "½", "—", "\u2028", "\u00a0", "\U0001F600", "\uFFFD", "o\u0301", "x y z"};
-    for (size_t i = 0; i < pieces; i++) {
-        uint32_t kind = dice_roll(d, 8);
-        if (kind < 5 && count > 0) {
-            alf_span word = words[dice_roll(d, (uint32_t)count)];
-            size_t begin = out->size;
-            buf_append_span(out, word);
-            for (size_t k = begin; k < out->size && kind == 0; k++)
-                if (out->data[k] >= 'a' && out->data[k] <= 'z')
-                    out->data[k] = (char)(out->data[k] - 32);
-            if (kind < 4)
-                buf_append_char(out, ' ');
-        } else if (kind == 7) {
-            buf_append_char(out, (char)dice_roll(d, 256));
-        } else {
-            buf_append_string(out, odd[dice_roll(d, sizeof odd / sizeof odd[0])]);
-        }
-    }
 }
 
 #endif

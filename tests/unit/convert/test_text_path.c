@@ -3,12 +3,13 @@
  * fixtures with classifiers of every kind, and for every classifier of the fixtures, on the texts
  * of the fixtures and on texts by chance.
  */
+#include "support/text_chance.h"
+#include "support/text_pair.h"
 #include "support/text_twin.h"
 
 #include "base/file.h"
 #include "codec/joblib.h"
 #include "codec/json.h"
-#include "convert/emit.h"
 #include "convert/extract.h"
 
 #include <dirent.h>
@@ -18,149 +19,7 @@
 
 #define UNIT ALF_TEST_SOURCE_DIR "/tests/unit/convert/fixtures/"
 
-enum { MAX_TEXTS = 512, CHANCE_TEXTS = 150, TREES = 40, MAX_CLASSES = 5 };
-
-/* ---- graphs ---- */
-
-static void write_graph(onnx_model *graph, buf *out)
-{
-    alf_error err = {0};
-    buf_init(out);
-    must(onnx_write(graph, out, &err), &err);
-    onnx_free(graph);
-}
-
-static void make_vectorizer(const text_vectorizer *v, bool wide, buf *out)
-{
-    alf_error err = {0};
-    onnx_model *graph;
-    must(wide ? emit_vectorizer_wide(v, &graph, &err) : emit_vectorizer(v, &graph, &err), &err);
-    write_graph(graph, out);
-}
-
-static void make_classifier(const text_classifier *c, buf *out)
-{
-    alf_error err = {0};
-    onnx_model *graph;
-    must(emit_classifier(c, &graph, &err), &err);
-    write_graph(graph, out);
-}
-
-/* ---- classifiers by chance ---- */
-
-static double dice_number(text_dice *d)
-{
-    return ((double)dice_roll(d, 2001) - 1000) / 1024; /* few bits: features equal thresholds */
-}
-
-/* One tree of the given depth: node `at` and those below it. */
-static void grow_tree(text_dice *d, forest *f, uint32_t depth, uint32_t target,
-                      uint32_t leaf_values)
-{
-    forest_node *n = &f->nodes[f->node_count++];
-    if (depth == 0 || dice_roll(d, 5) == 0) {
-        *n = (forest_node){.feature = -1, .yes = f->leaf_value_count, .no = leaf_values};
-        for (uint32_t k = 0; k < leaf_values; k++)
-            f->leaf_values[f->leaf_value_count++] =
-                (forest_leaf_value){dice_number(d), leaf_values == 1 ? target : k};
-        return;
-    }
-    *n = (forest_node){.threshold = fabs(dice_number(d)),
-                       .feature = (int32_t)dice_roll(d, f->feature_count),
-                       .mode = f->number == FOREST_F32 ? FOREST_LT : FOREST_LEQ,
-                       .missing_yes = dice_roll(d, 2) == 0};
-    n->yes = f->node_count;
-    grow_tree(d, f, depth - 1, target, leaf_values);
-    n->no = f->node_count;
-    grow_tree(d, f, depth - 1, target, leaf_values);
-}
-
-/* per_leaf: each leaf has a value for every target. */
-static void grow_forest(text_dice *d, arena *a, forest_number number, uint32_t features,
-                        uint32_t targets, bool per_leaf, forest *f)
-{
-    *f = (forest){.number = number, .feature_count = features, .target_count = targets};
-    f->roots = arena_alloc(a, TREES, sizeof *f->roots);
-    f->nodes = arena_alloc(a, TREES * 64, sizeof *f->nodes);
-    f->leaf_values = arena_alloc(a, (size_t)TREES * 64 * targets, sizeof *f->leaf_values);
-    f->base = arena_alloc(a, targets, sizeof *f->base);
-    assert_true(f->roots != NULL && f->nodes != NULL && f->leaf_values != NULL && f->base != NULL);
-    for (uint32_t k = 0; k < targets; k++)
-        f->base[k] = dice_roll(d, 2) == 0 ? 0 : dice_number(d);
-    for (; f->tree_count < TREES; f->tree_count++) {
-        f->roots[f->tree_count] = f->node_count;
-        grow_tree(d, f, dice_roll(d, 5), f->tree_count % targets, per_leaf ? targets : 1);
-    }
-}
-
-enum {
-    KIND_SOFTMAX,
-    KIND_SIGMOID,
-    KIND_HARD,
-    KIND_HARD_TWO,
-    KIND_AVERAGE,
-    KIND_LOGISTIC,
-    KIND_TREE_SOFTMAX,
-    KIND_ONE_ROW,
-    KIND_ONE_ROW_SOFTMAX,
-    KIND_ROWS,
-    KIND_ROWS_SOFTMAX,
-    KINDS
-};
-
-static void chance_boosted(text_dice *d, arena *a, int kind, uint32_t features, text_classifier *c)
-{
-    bool two = kind == KIND_SIGMOID || kind == KIND_HARD_TWO;
-    c->class_count = two ? 2 : 2 + dice_roll(d, MAX_CLASSES - 1);
-    c->as.boosted.class_count = c->class_count;
-    c->as.boosted.link = kind == KIND_SOFTMAX   ? BOOSTED_SOFTMAX
-                         : kind == KIND_SIGMOID ? BOOSTED_SIGMOID
-                                                : BOOSTED_HARD_MARGIN;
-    grow_forest(d, a, FOREST_F32, features, two ? 1 : c->class_count, false, &c->as.boosted.trees);
-}
-
-static void chance_trees(text_dice *d, arena *a, int kind, uint32_t features, text_classifier *c)
-{
-    bool one = kind == KIND_LOGISTIC;
-    c->kind = CLASSIFIER_TREES;
-    c->class_count = one ? 2 : 2 + dice_roll(d, MAX_CLASSES - 1);
-    c->as.trees.link = one ? TREE_LOGISTIC : kind == KIND_AVERAGE ? TREE_AVERAGE : TREE_SOFTMAX;
-    c->as.trees.divisor = TREES;
-    c->as.trees.slope = 2;
-    c->as.trees.label_from_sums = dice_roll(d, 2) == 0;
-    grow_forest(d, a, FOREST_F64, features, one ? 1 : c->class_count, kind == KIND_AVERAGE,
-                &c->as.trees.trees);
-}
-
-static void chance_linear(text_dice *d, arena *a, int kind, uint32_t features, text_classifier *c)
-{
-    linear_classifier *l = &c->as.linear;
-    bool one = kind == KIND_ONE_ROW || kind == KIND_ONE_ROW_SOFTMAX;
-    c->kind = CLASSIFIER_LINEAR;
-    c->class_count = one ? 2 : 3 + dice_roll(d, MAX_CLASSES - 2);
-    l->feature_count = features;
-    l->row_count = one ? 1 : c->class_count;
-    l->link = kind == KIND_ROWS || kind == KIND_ONE_ROW ? LINEAR_ONE_VS_REST : LINEAR_SOFTMAX;
-    l->coefficients = arena_alloc(a, (size_t)features * l->row_count, sizeof *l->coefficients);
-    l->intercepts = arena_alloc(a, l->row_count, sizeof *l->intercepts);
-    assert_true(l->coefficients != NULL && l->intercepts != NULL);
-    for (size_t i = 0; i < (size_t)features * l->row_count; i++)
-        l->coefficients[i] = dice_number(d) * 3.1;
-    for (uint32_t i = 0; i < l->row_count; i++)
-        l->intercepts[i] = dice_number(d);
-}
-
-static void chance_classifier(text_dice *d, arena *a, int kind, uint32_t features,
-                              text_classifier *c)
-{
-    *c = (text_classifier){.kind = CLASSIFIER_BOOSTED};
-    if (kind <= KIND_HARD_TWO)
-        chance_boosted(d, a, kind, features, c);
-    else if (kind <= KIND_TREE_SOFTMAX)
-        chance_trees(d, a, kind, features, c);
-    else
-        chance_linear(d, a, kind, features, c);
-}
+enum { MAX_TEXTS = 512, CHANCE_TEXTS = 70 };
 
 /* ---- texts ---- */
 
@@ -176,7 +35,7 @@ static void add_chance(text_list *l, text_dice *d, const alf_span *words, size_t
     size_t ends[CHANCE_TEXTS], first = l->count;
     buf_init(&l->bytes);
     for (size_t i = 0; i < CHANCE_TEXTS; i++) {
-        dice_text(d, words, word_count, i == 0 ? 9000 : dice_roll(d, i < 10 ? 3 : 40), &l->bytes);
+        dice_text(d, words, word_count, i == 0 ? 400 : dice_roll(d, i < 10 ? 3 : 20), &l->bytes);
         ends[i] = l->bytes.size;
     }
     for (size_t i = 0, begin = 0; i < CHANCE_TEXTS; begin = ends[i++])
@@ -339,25 +198,7 @@ static void every_classifier(void **state)
     assert_true(check_folder(UNIT "classifiers", &dice) >= 50);
 }
 
-/* ---- small models of our own ---- */
-
-static alf_span own_terms[] = {
-    {"error", 5}, {"disk full", 9}, {"full", 4}, {"a_very_long_token_of_36_characters_ok", 37}};
-static double own_idf[] = {1.5, -2.25, 3.0625, 0};
-
-static text_vectorizer own_vectorizer(void)
-{
-    return (text_vectorizer){.lowercase = true,
-                             .token_pattern = SPAN_LITERAL("(?u)\\b\\w\\w+\\b"),
-                             .ngram_min = 1,
-                             .ngram_max = 2,
-                             .sublinear_tf = true,
-                             .use_idf = true,
-                             .norm = TEXT_NORM_L2,
-                             .term_count = 4,
-                             .terms = own_terms,
-                             .idf = own_idf};
-}
+/* ---- long texts, little memory ---- */
 
 /* A megabyte in one token, in many, and of one term again and again. */
 static void huge_texts(void **state)
@@ -392,6 +233,66 @@ static void huge_texts(void **state)
     buf_fini(&files[1]);
     arena_fini(&memory);
     mem_free(text);
+}
+
+/* ---- files that are changed ---- */
+
+static const alf_span changed_texts[] = {{"", 0},
+                                         {"Error the disk full", 19},
+                                         {"disk FULL \xC3\x89"
+                                          "error",
+                                          17},
+                                         {"a full_1 full full.", 19},
+                                         {"disk the x full error of error", 30},
+                                         {"9 __ disk\xFF"
+                                          "full",
+                                          14}};
+enum { CHANGED_TEXTS = sizeof changed_texts / sizeof changed_texts[0] };
+
+/* Changes every byte of one of two files: what still compiles has the bits of the graphs. Gives how
+ * often it did. */
+static size_t change_bytes(buf *files, size_t which, bool zero_is_absent)
+{
+    static const unsigned char changes[] = {0x01, 0x02, 0x80, 0x14, 0xFF};
+    size_t compiled = 0;
+    for (size_t i = 0; i < files[which].size; i++) {
+        const unsigned char change = changes[i % sizeof changes];
+        files[which].data[i] = (char)(files[which].data[i] ^ (char)change);
+        pair_result r = pair_check(buf_span(&files[0]), buf_span(&files[1]), zero_is_absent,
+                                   changed_texts, CHANGED_TEXTS);
+        files[which].data[i] = (char)(files[which].data[i] ^ (char)change);
+        compiled += r == PAIR_SAME;
+        if (r == PAIR_DIFFERS)
+            fail_msg("file %zu, byte %zu changed by 0x%02x: the answers differ", which, i,
+                     (unsigned)change);
+    }
+    return compiled;
+}
+
+static void changed_files(void **state)
+{
+    (void)state;
+    for (int kind = 0; kind < KINDS; kind++) {
+        text_dice dice = {(uint64_t)kind + 7};
+        arena memory;
+        text_classifier c;
+        buf files[2];
+        const text_vectorizer v = own_variant(kind);
+        arena_init(&memory, 0);
+        chance_classifier(&dice, &memory, kind, v.term_count, &c);
+        keep_few_trees(&c);
+        make_vectorizer(&v, c.kind == CLASSIFIER_LINEAR, &files[0]);
+        make_classifier(&c, &files[1]);
+        assert_int_equal(pair_check(buf_span(&files[0]), buf_span(&files[1]), true, changed_texts,
+                                    CHANGED_TEXTS),
+                         PAIR_SAME);
+        if (kind < 6) /* the vectorizers come again */
+            assert_true(change_bytes(files, 0, kind % 2 == 0) > 100);
+        assert_true(change_bytes(files, 1, kind % 2 == 0) > 100);
+        buf_fini(&files[0]);
+        buf_fini(&files[1]);
+        arena_fini(&memory);
+    }
 }
 
 static alf_status try_all(alf_span vectorizer, alf_span classifier)
@@ -449,6 +350,7 @@ int main(void)
         cmocka_unit_test(every_vectorizer),
         cmocka_unit_test(every_classifier),
         cmocka_unit_test(huge_texts),
+        cmocka_unit_test(changed_files),
         cmocka_unit_test(survives_lack_of_memory),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

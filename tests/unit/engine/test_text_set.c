@@ -4,8 +4,10 @@
  * does not know yet are left out.
  */
 #define PCRE2_CODE_UNIT_WIDTH 8
-#include "support/text_twin.h"
+#include "support/test.h"
+#include "support/text_dice.h"
 
+#include "base/span.h"
 #include "base/unicode.h"
 #include "engine/text_set.h"
 
