@@ -14,6 +14,7 @@ struct arena_block {
     arena_block *next;
     size_t size; /* of data */
     size_t used;
+    size_t dirty; /* bytes that were handed out before a reset; those behind are still zero */
     alignas(max_align_t) char data[];
 };
 
@@ -43,6 +44,8 @@ void arena_reset(arena *a)
     if (a->blocks != NULL) {
         free_blocks(a->blocks->next);
         a->blocks->next = NULL;
+        if (a->blocks->dirty < a->blocks->used)
+            a->blocks->dirty = a->blocks->used;
         a->blocks->used = 0;
     }
     a->used = 0;
@@ -71,11 +74,12 @@ static arena_block *add_block(arena *a, size_t bytes)
         size = LARGEST_BLOCK;
     if (size < bytes)
         size = bytes;
-    arena_block *block = mem_alloc(sizeof *block + size);
+    /* Zeroed by the allocator: it knows what fresh memory is, and pages that are never used are
+     * never touched. */
+    arena_block *block = mem_calloc(1, sizeof *block + size);
     if (block == NULL)
         return NULL;
     block->size = size;
-    block->used = 0;
     block->next = a->blocks;
     a->blocks = block;
     return block;
@@ -92,10 +96,12 @@ void *arena_alloc(arena *a, size_t count, size_t size)
         if (block == NULL)
             return NULL;
     }
-    void *result = block->data + block->used;
+    char *result = block->data + block->used;
+    if (block->used < block->dirty)
+        memset(result, 0, bytes < block->dirty - block->used ? bytes : block->dirty - block->used);
     block->used += bytes;
     a->used += bytes;
-    return memset(result, 0, bytes);
+    return result;
 }
 
 char *arena_strndup(arena *a, const char *text, size_t size)

@@ -36,10 +36,9 @@ static alf_status read_all(int fd, const char *path, size_t limit, buf *out, alf
     size_t start = out->size;
     for (;;) {
         enum { CHUNK = 1 << 16 };
-        char *to = buf_reserve(out, CHUNK);
-        if (to == NULL)
+        if (out->size == out->capacity && buf_reserve(out, CHUNK) == NULL)
             return error_nomem(err, path);
-        ssize_t n = read(fd, to, CHUNK);
+        ssize_t n = read(fd, out->data + out->size, out->capacity - out->size);
         if (n < 0 && errno == EINTR)
             continue;
         if (n < 0)

@@ -324,8 +324,8 @@ static void test_own_rules(void **state)
     for (size_t i = 0; i < t.count; i++)
         filtered += pattern_set_is_filtered(t.sets[1], i);
     assert_true(filtered * 100 > t.count * 95); /* else it would be slow */
-    vet(&t, 200);
-    compare_samples(&t, 6);
+    vet(&t, 120);
+    compare_samples(&t, 3);
     compare_random(&t, 200);
     static const char *const names[] = {"Apache", "HDFS", "Hadoop", "Linux", "OpenSSH", "Spark"};
     for (size_t i = 0; i < 6; i++) {
