@@ -211,12 +211,10 @@ static void test_changed_bytes(void **state)
     free(changed);
 }
 
-static void test_out_of_memory(void **state)
+static void run_out_of_memory(alf_span text)
 {
-    (void)state;
     arena a;
     const value *booster;
-    alf_span text = make_text(NULL, NULL);
     alf_status status = ALF_E_NOMEM;
     for (uint64_t n = 1; status != ALF_OK; n++) {
         text_classifier c;
@@ -238,6 +236,13 @@ static void test_out_of_memory(void **state)
         assert_true(status == ALF_OK || status == ALF_E_NOMEM);
         assert_true(n < 10000);
     }
+}
+
+static void test_out_of_memory(void **state)
+{
+    (void)state;
+    run_out_of_memory(make_text(NULL, NULL));
+    run_out_of_memory(make_text("decision_type=2 8", "decision_type=4 8")); /* zeros to drop */
 }
 
 /* Overwrites what was found by as many bytes. */
