@@ -4,7 +4,7 @@
  */
 #include "classify/ensemble.h"
 
-#include "base/span.h"
+#include "logs/normalise.h"
 
 #include <math.h>
 
@@ -14,22 +14,9 @@ const ensemble_config ensemble_default = {
     .floor_confidence = 0.70,
 };
 
-static bool is_word_byte(unsigned char c)
-{
-    unsigned char lower = c | 0x20;
-    return (lower >= 'a' && lower <= 'z') || (c >= '0' && c <= '9') || c == '_' || c >= 0x80;
-}
-
 double ensemble_unfamiliar(size_t known_terms, alf_span normalised)
 {
-    size_t words = 0;
-    for (size_t i = 0; i < normalised.size;) {
-        size_t start = i;
-        while (i < normalised.size && is_word_byte((unsigned char)normalised.data[i]))
-            i++;
-        words += i - start >= 2;
-        i += i == start;
-    }
+    size_t words = log_count_words(normalised);
     if (known_terms >= words)
         return 0;
     return 1 - (double)known_terms / (double)words;

@@ -31,16 +31,37 @@ static void put_category(buf *out, alf_category category)
     put_name(out, alf_category_name(category));
 }
 
-static void put_probabilities(buf *out, const double *probability)
+/* A number whose text may be needed again: the confidence is mostly one of the probabilities. */
+typedef struct written {
+    double number;
+    size_t size;
+    char text[JSON_NUMBER_SIZE];
+} written;
+
+static void write_number(written *w, double number)
+{
+    w->number = number;
+    w->size = json_format_double(number, w->text);
+}
+
+static void put_number(buf *out, const written *known, double number)
+{
+    if (memcmp(&number, &known->number, sizeof number) == 0)
+        buf_append(out, known->text, known->size);
+    else
+        json_put_double(out, number);
+}
+
+static void put_probabilities(buf *out, const written *known, const double *probability)
 {
     BUF_APPEND_LITERAL(out, "\"probabilities\":{\"critical\":");
-    json_put_double(out, probability[ALF_CRITICAL]);
+    put_number(out, known, probability[ALF_CRITICAL]);
     BUF_APPEND_LITERAL(out, ",\"suspicious\":");
-    json_put_double(out, probability[ALF_SUSPICIOUS]);
+    put_number(out, known, probability[ALF_SUSPICIOUS]);
     BUF_APPEND_LITERAL(out, ",\"routine\":");
-    json_put_double(out, probability[ALF_ROUTINE]);
+    put_number(out, known, probability[ALF_ROUTINE]);
     BUF_APPEND_LITERAL(out, ",\"noise\":");
-    json_put_double(out, probability[ALF_NOISE]);
+    put_number(out, known, probability[ALF_NOISE]);
     buf_append_char(out, '}');
 }
 
@@ -56,10 +77,12 @@ static void put_votes(buf *out, const verdict *v)
             buf_append_char(out, ',');
         first = false;
         put_name(out, classifier_component_names[i]);
+        written weight;
+        write_number(&weight, v->weight[i]);
         BUF_APPEND_LITERAL(out, ":{\"weight\":");
-        json_put_double(out, v->weight[i]);
+        buf_append(out, weight.text, weight.size);
         buf_append_char(out, ',');
-        put_probabilities(out, v->vote[i].probability);
+        put_probabilities(out, &weight, v->vote[i].probability);
         buf_append_char(out, '}');
     }
     buf_append_char(out, '}');
@@ -189,12 +212,14 @@ static void print_json(const verdict_style *style, const classifier *c, const lo
 {
     BUF_APPEND_LITERAL(out, "{\"category\":");
     put_category(out, v->category);
+    written confidence;
+    write_number(&confidence, v->confidence);
     BUF_APPEND_LITERAL(out, ",\"confidence\":");
-    json_put_double(out, v->confidence);
+    buf_append(out, confidence.text, confidence.size);
     BUF_APPEND_LITERAL(out, ",\"model\":");
     put_name(out, v->model);
     buf_append_char(out, ',');
-    put_probabilities(out, v->probability);
+    put_probabilities(out, &confidence, v->probability);
     put_explanation(out, style, v);
     put_models_used(out, v);
     BUF_APPEND_LITERAL(out, ",\"compliance_bypassed\":");

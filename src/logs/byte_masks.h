@@ -22,6 +22,7 @@ typedef struct count_masks {
     uint64_t digit, alnum, word, space, dot;
     uint64_t upper;
     uint64_t initial; /* C, E or F in any case */
+    uint64_t high;    /* not ASCII */
 } count_masks;
 
 /* ALF_PORTABLE: build without it all the same. */
@@ -101,7 +102,8 @@ static inline count_masks masks_counts(const char *p)
                          .space = masks_range(&b, 0x09, 4) | masks_range(&b, 0x1C, 4),
                          .dot = masks_equal(&b, '.'),
                          .upper = masks_range(&b, 'A', 25),
-                         .initial = masks_range(&lower, 'e', 1) | masks_equal(&lower, 'c')};
+                         .initial = masks_range(&lower, 'e', 1) | masks_equal(&lower, 'c'),
+                         .high = masks_join(b.part)};
 }
 
 /* Sixteen bytes to lower case; reads and writes all sixteen. */
@@ -163,6 +165,7 @@ static inline count_masks masks_counts(const char *p)
         m.dot |= masks_gather(c, 4) << i;
         m.upper |= masks_gather(c, 5) << i;
         m.initial |= masks_gather(c, 6) << i;
+        m.high |= masks_gather(c, 7) << i;
     }
     return m;
 }

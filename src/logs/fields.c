@@ -10,7 +10,7 @@ alf_status fields_add(field_list *list, alf_span key, alf_span value, bool is_js
     if (list->count == FIELDS_MAX)
         return ALF_E_LIMIT;
     if (list->count == list->capacity) {
-        size_t capacity = list->capacity == 0 ? 16 : list->capacity * 2;
+        size_t capacity = list->capacity == 0 ? 8 : list->capacity * 2;
         log_field *items = arena_alloc(list->scratch, capacity, sizeof *items);
         if (items == NULL)
             return ALF_E_NOMEM;

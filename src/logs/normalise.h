@@ -26,6 +26,10 @@ alf_status log_normalise(log_profile profile, alf_span message, buf *out, alf_er
 void log_features(log_profile profile, alf_span message, alf_span normalised, int hour,
                   double out[LOG_FEATURES]);
 
+/* Runs of two or more ASCII letters, digits, underscores and bytes that are not ASCII: about the
+ * words that a vectorizer with the usual token pattern sees. */
+size_t log_count_words(alf_span text);
+
 /* Both, the same values: fast for short ASCII messages, and without heap once out has grown. */
 alf_status log_prepare(log_profile profile, alf_span message, int hour, buf *out,
                        double features[LOG_FEATURES], alf_error *err);

@@ -509,6 +509,47 @@ static counts count_text(const char *text, size_t size, bool with_critical, bool
     return count_any(text, size, with_critical, look_for_ip);
 }
 
+/* The second bytes of the runs of 64 bytes; *before: the word bytes of the 64 before them. */
+static inline uint64_t second_bytes(const char *p, uint64_t *before)
+{
+    count_masks m = masks_counts(p);
+    uint64_t word = m.word | m.high;
+    uint64_t last = *before;
+    *before = word;
+    return word & (word << 1 | last >> 63) & ~(word << 2 | last >> 62);
+}
+
+static inline __attribute__((always_inline)) size_t words_any(alf_span text)
+{
+    size_t words = 0;
+    uint64_t last = 0;
+    size_t at = 0;
+    for (; text.size - at >= BLOCK; at += BLOCK)
+        words += ones(second_bytes(text.data + at, &last));
+    if (at < text.size) {
+        char rest[BLOCK] = {0};
+        memcpy(rest, text.data + at, text.size - at);
+        words += ones(second_bytes(rest, &last));
+    }
+    return words;
+}
+
+#if defined(__x86_64__)
+CPU_TARGET_AVX2 static size_t words_avx2(alf_span text)
+{
+    return words_any(text);
+}
+#endif
+
+size_t log_count_words(alf_span text)
+{
+#if defined(__x86_64__)
+    if (cpu_has(CPU_AVX2))
+        return words_avx2(text);
+#endif
+    return words_any(text);
+}
+
 static void put_features(const counts *n, size_t size, double eighth, double out[LOG_FEATURES])
 {
     double length = size == 0 ? 1.0 : (double)size;

@@ -225,6 +225,44 @@ static void test_fast_path_equals_reference(void **state)
     buf_fini(&got);
 }
 
+static size_t count_words_plainly(alf_span text)
+{
+    size_t words = 0;
+    size_t run = 0;
+    for (size_t i = 0; i < text.size; i++) {
+        uint8_t c = (uint8_t)text.data[i];
+        bool word = c >= 0x80 || c == '_' || (c >= '0' && c <= '9') || (c >= 'A' && c <= 'Z') ||
+                    (c >= 'a' && c <= 'z');
+        run = word ? run + 1 : 0;
+        words += run == 2;
+    }
+    return words;
+}
+
+static void test_words(void **state)
+{
+    (void)state;
+    static const char letters[] = "ab_9Z \xC3\xA9-.@[`{/:";
+    uint32_t random = 7;
+    char text[200];
+    for (size_t size = 0; size <= sizeof text; size++) {
+        for (int i = 0; i < 20; i++) {
+            for (size_t k = 0; k < size; k++) {
+                random = random * 1664525u + 1013904223u;
+                text[k] = letters[(random >> 16) % (sizeof letters - 1)];
+            }
+            char *exact = mem_alloc(size); /* so that ASan sees any byte read too many */
+            assert_non_null(exact);
+            if (size > 0)
+                memcpy(exact, text, size);
+            assert_int_equal(log_count_words(span_of(exact, size)),
+                             count_words_plainly(span_of(text, size)));
+            mem_free(exact);
+        }
+    }
+    assert_int_equal(log_count_words(SPAN_LITERAL("a bb c_ d\xC3\xA9 e")), 3);
+}
+
 /* Every single byte and pair of bytes, alone and at the edges of blocks of 64. */
 static void test_fast_path_of_all_bytes(void **state)
 {
@@ -356,6 +394,7 @@ int main(void)
         cmocka_unit_test(test_equals_python),
         cmocka_unit_test(test_fast_path_equals_reference),
         cmocka_unit_test(test_fast_path_of_all_bytes),
+        cmocka_unit_test(test_words),
         cmocka_unit_test(test_lower_case_growth),
         cmocka_unit_test(test_long_texts),
         cmocka_unit_test(test_empty),
