@@ -2,17 +2,20 @@
 #include "cli/commands.h"
 
 #include "convert/support.h"
+#include "engine/operators_support.h"
 
 #include <stdio.h>
 
 static const args_option options[] = {
-    {"support", NULL, "print what can be converted, as Markdown tables"}, {NULL, NULL, NULL}};
+    {"support", NULL, "print what can be converted and run, as Markdown tables"},
+    {NULL, NULL, NULL}};
 
 static int print_support(void)
 {
     buf text;
     buf_init(&text);
     support_write(&text);
+    operators_write(&text);
     int code = !text.failed && command_print(buf_span(&text)) ? EXIT_DONE : EXIT_SYSTEM;
     buf_fini(&text);
     return code;
@@ -32,7 +35,8 @@ const args_command command_version = {
     .summary = "Print the version.",
     .positional = "",
     .options = options,
-    .description = "Prints the name and version of the program, or what it can convert.",
+    .description = "Prints the name and version of the program, or what it can convert and\n"
+                   "which operators of ONNX it runs.",
     .examples = "ai-log-filter version\n"
                 "ai-log-filter version --support",
     .run = run};

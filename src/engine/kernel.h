@@ -98,6 +98,7 @@ void prepare_fill(const prepare *p, alf_status status, const char *format, ...)
     __attribute__((format(printf, 3, 4)));
 
 /* Checks that input i is there and of one of the types. */
+#define PREPARE_WRONG_TYPE "which it does not run on" /* in the error, if it is not */
 alf_status prepare_type(const prepare *p, size_t i, uint32_t types);
 /* Checks that the rank of input i, where known, lies within [low, high]. */
 alf_status prepare_rank(const prepare *p, size_t i, int32_t low, int32_t high);

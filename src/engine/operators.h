@@ -11,6 +11,7 @@
 
 /* The kernel for an operator at a version of its domain, or NULL. */
 const kernel *operator_find(alf_span domain, alf_span name, int64_t version);
+const kernel *operator_row(size_t i); /* row i of the table; NULL past the last */
 /* Whether the operator is known at any version: for messages. */
 bool operator_known(alf_span domain, alf_span name);
 

@@ -28,8 +28,7 @@ alf_status prepare_type(const prepare *p, size_t i, uint32_t types)
     if (v == NULL)
         return prepare_fail(p, ALF_E_FORMAT, "input %zu is missing", i);
     if ((unsigned)v->type > ONNX_UINT64 || (types & TYPE_BIT(v->type)) == 0)
-        return prepare_fail(p, ALF_E_UNSUPPORTED,
-                            "input %zu is of type %s, which it does not run on", i,
+        return prepare_fail(p, ALF_E_UNSUPPORTED, "input %zu is of type %s, " PREPARE_WRONG_TYPE, i,
                             onnx_type_name(v->type));
     return ALF_OK;
 }

@@ -11,6 +11,8 @@
 
 #include <inttypes.h>
 #include <stdint.h>
+#include <stdio.h>
+#include <string.h>
 
 /* The model may take this many times the file's size in memory, and a little more. */
 enum { MEMORY_FACTOR = 16, MEMORY_EXTRA = 1 << 20 };
@@ -160,6 +162,18 @@ static alf_status read_value_info(const pb_field *field, onnx_value_info *out, a
 
 /* ---- nodes ---- */
 
+/* An attribute that cannot be is the operator's: Scan has a subgraph. */
+static alf_status name_operator(alf_status status, alf_span op_type, alf_error *err)
+{
+    if (status != ALF_E_UNSUPPORTED || err == NULL)
+        return status;
+    char text[sizeof err->message];
+    (void)snprintf(text, sizeof text, "%.*s: %.400s", op_type.size < 60 ? span_width(op_type) : 60,
+                   op_type.data, err->message);
+    memcpy(err->message, text, sizeof text);
+    return status;
+}
+
 static alf_status fill_node(onnx_model *m, pb_reader r, onnx_node *out, alf_error *err)
 {
     while (!pb_done(&r)) {
@@ -170,7 +184,9 @@ static alf_status fill_node(onnx_model *m, pb_reader r, onnx_node *out, alf_erro
         else if (f.number == NODE_OUTPUT)
             TRY(pb_get_bytes(&f, "node output", &out->outputs[out->output_count++], err));
         else if (f.number == NODE_ATTRIBUTE)
-            TRY(onnx_read_attribute(m, &f, &out->attributes[out->attribute_count++], err));
+            TRY(name_operator(
+                onnx_read_attribute(m, &f, &out->attributes[out->attribute_count++], err),
+                out->op_type, err));
     }
     return ALF_OK;
 }
