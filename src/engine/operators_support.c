@@ -75,9 +75,10 @@ static void put_types(buf *out, const kernel *op)
 void operators_write(buf *out)
 {
     const kernel *op, *next;
-    buf_append_string(out, "\n## Operators\n\n"
-                           "| domain | operator | versions of the domain | types of its data (newest version) |\n"
-                           "|---|---|---|---|\n");
+    buf_append_string(
+        out, "\n## Operators\n\n"
+             "| domain | operator | versions of the domain | types of its data (newest version) |\n"
+             "|---|---|---|---|\n");
     for (size_t i = 0; (op = operator_row(i)) != NULL; i++) {
         int since = op->since;
         while ((next = operator_row(i + 1)) != NULL && strcmp(next->name, op->name) == 0 &&
