@@ -46,7 +46,7 @@ static void write_number(written *w, double number)
 
 static void put_number(buf *out, const written *known, double number)
 {
-    if (memcmp(&number, &known->number, sizeof number) == 0)
+    if (number == known->number && number != 0) /* 0 and -0 are equal and not the same text */
         buf_append(out, known->text, known->size);
     else
         json_put_double(out, number);
