@@ -1,26 +1,31 @@
-/* The memo: each vector has one place, where the latest stays. An entry: hash, number of words (and
- * one: 0 is free), label, terms, words, probabilities. */
+/* The memo: sets of a few entries, found by hash; a new vector takes the ways of its set in turn.
+ * Entry: number of words, label, terms, words, probabilities. */
 #include "engine/text_memo.h"
 
 #include "base/mem.h"
 
 #include <string.h>
 
-enum { AT_HASH, AT_COUNT, AT_LABEL, AT_TERMS, AT_WORDS };
+enum { AT_COUNT, AT_LABEL, AT_TERMS, AT_WORDS };
 
 alf_status text_memo_init(text_memo *m, uint32_t class_count, alf_error *err)
 {
     *m = (text_memo){.class_count = class_count, .entry_size = AT_WORDS + MEMO_KEYS + class_count};
-    uint32_t entries = 1;
+    uint32_t entries = MEMO_WAYS;
     while ((size_t)entries * 2 * m->entry_size * sizeof *m->entries <= MEMO_BYTES)
         entries *= 2;
-    m->mask = entries - 1;
+    m->mask = entries / MEMO_WAYS - 1;
+    m->tags = mem_calloc(entries, sizeof *m->tags);
     m->entries = mem_calloc(entries, m->entry_size * sizeof *m->entries);
-    return m->entries == NULL ? error_nomem(err, "a memo") : ALF_OK;
+    if (m->tags != NULL && m->entries != NULL)
+        return ALF_OK;
+    text_memo_fini(m);
+    return error_nomem(err, "a memo");
 }
 
 void text_memo_fini(text_memo *m)
 {
+    mem_free(m->tags);
     mem_free(m->entries);
     *m = (text_memo){0};
 }
@@ -39,34 +44,34 @@ void memo_key_make(memo_key *key, const uint32_t *columns, const uint32_t *count
         hash ^= hash >> 32;
     }
     key->count = n;
-    key->hash = (uint32_t)hash;
-}
-
-static uint32_t *entry_of(const text_memo *m, const memo_key *key)
-{
-    return m->entries + (size_t)(key->hash & m->mask) * m->entry_size;
+    key->hash = (uint32_t)hash | 1U << 31;
 }
 
 bool text_memo_find(const text_memo *m, const memo_key *key, memo_answer *out)
 {
     if (key->count == UINT32_MAX)
         return false;
-    const uint32_t *e = entry_of(m, key);
-    if (e[AT_HASH] != key->hash || e[AT_COUNT] != key->count + 1 ||
-        memcmp(e + AT_WORDS, key->words, key->count * sizeof *e) != 0)
-        return false;
-    *out = (memo_answer){e[AT_LABEL], e[AT_TERMS],
-                         (const float *)(const void *)(e + AT_WORDS + MEMO_KEYS)};
-    return true;
+    uint32_t first = (key->hash & m->mask) * MEMO_WAYS;
+    for (uint32_t way = first; way < first + MEMO_WAYS; way++) {
+        const uint32_t *e = m->entries + (size_t)way * m->entry_size;
+        if (m->tags[way] != key->hash || e[AT_COUNT] != key->count ||
+            memcmp(e + AT_WORDS, key->words, key->count * sizeof *e) != 0)
+            continue;
+        *out = (memo_answer){e[AT_LABEL], e[AT_TERMS],
+                             (const float *)(const void *)(e + AT_WORDS + MEMO_KEYS)};
+        return true;
+    }
+    return false;
 }
 
 void text_memo_put(text_memo *m, const memo_key *key, const memo_answer *answer)
 {
     if (key->count == UINT32_MAX)
         return;
-    uint32_t *e = entry_of(m, key);
-    e[AT_HASH] = key->hash;
-    e[AT_COUNT] = key->count + 1;
+    uint32_t way = (key->hash & m->mask) * MEMO_WAYS + m->next++ % MEMO_WAYS;
+    uint32_t *e = m->entries + (size_t)way * m->entry_size;
+    m->tags[way] = key->hash;
+    e[AT_COUNT] = key->count;
     e[AT_LABEL] = answer->label;
     e[AT_TERMS] = answer->terms;
     memcpy(e + AT_WORDS, key->words, key->count * sizeof *e);

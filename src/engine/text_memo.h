@@ -11,13 +11,16 @@
 enum {
     MEMO_KEYS = 28, /* longer vectors are not kept */
     MEMO_COUNT_BITS = 10,
-    MEMO_BYTES = 1 << 19
+    MEMO_WAYS = 4,       /* places that a vector may have */
+    MEMO_BYTES = 1 << 20 /* at most, of entries */
 };
 
 typedef struct text_memo {
     uint32_t class_count;
     uint32_t entry_size; /* in words of 4 bytes */
-    uint32_t mask;       /* of entries; their number is a power of two */
+    uint32_t mask;       /* of sets of MEMO_WAYS entries; their number is a power of two */
+    uint32_t next;       /* the way that the next vector takes */
+    uint32_t *tags;      /* per entry: the hash of its vector, and a bit; 0: it is free */
     uint32_t *entries;
 } text_memo;
 

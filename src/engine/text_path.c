@@ -46,6 +46,7 @@ struct text_path_session {
     void *rows;   /* MOST_PENDING rows of sums, as the graph takes them */
     pending_row *pending;
     size_t pending_count;
+    memo_key key; /* of the text at hand */
     bool remembers;
     text_memo memo;
 };
@@ -315,23 +316,47 @@ static void score_counts(text_path_session *s, uint32_t n, uint32_t *terms)
     }
 }
 
+/* Whether the vector of this key waits for its answer. */
+static bool is_pending(const text_path_session *s, const memo_key *key)
+{
+    for (size_t i = 0; i < s->pending_count; i++)
+        if (s->pending[i].key.hash == key->hash && key->count != UINT32_MAX)
+            return true;
+    return false;
+}
+
+/* Answers from the memo, if it can; one that is pending comes into it first. */
+static alf_status recall(text_path_session *s, size_t row, uint32_t n, const text_answers *to,
+                         memo_key *key, bool *known, alf_error *err)
+{
+    memo_answer answer;
+    memo_key_make(key, s->columns, s->counts, n);
+    *known = text_memo_find(&s->memo, key, &answer);
+    if (!*known && is_pending(s, key)) {
+        TRY(flush(s, to, err));
+        *known = text_memo_find(&s->memo, key, &answer);
+    }
+    if (*known)
+        put_answer(s->path, to, row, &answer);
+    return ALF_OK;
+}
+
 static alf_status run_text(text_path_session *s, alf_span text, size_t row, const text_answers *to,
                            alf_error *err)
 {
     const text_path *p = s->path;
-    memo_answer known;
     alf_status status = text_tokens_count(&p->tokens, &s->room, &s->counter, text, err);
     uint32_t n = ngram_counter_take(&s->counter, s->columns, s->counts);
     TRY(status);
-    pending_row *pending = &s->pending[s->pending_count];
     if (s->remembers) {
-        memo_key_make(&pending->key, s->columns, s->counts, n);
-        if (text_memo_find(&s->memo, &pending->key, &known)) {
-            put_answer(p, to, row, &known);
+        bool known;
+        TRY(recall(s, row, n, to, &s->key, &known, err));
+        if (known)
             return ALF_OK;
-        }
     }
+    pending_row *pending = &s->pending[s->pending_count];
     pending->row = row;
+    pending->key = s->key;
     score_counts(s, n, &pending->terms);
     return ++s->pending_count < MOST_PENDING ? ALF_OK : flush(s, to, err);
 }

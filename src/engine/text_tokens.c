@@ -38,8 +38,8 @@ void text_tokens_set_ranges(text_tokens *t)
             last++;
         if (!(t->lowercase && c >= 'A' && last <= 'Z')) {
             if (t->range_count < TEXT_MOST_RANGES) {
-                t->first[t->range_count] = (uint8_t)c;
-                t->span[t->range_count] = (uint8_t)(last - c);
+                memset(t->first[t->range_count], (int)c, sizeof t->first[0]);
+                memset(t->span[t->range_count], (int)(last - c), sizeof t->span[0]);
             }
             t->range_count++;
             if (t->range_count > TEXT_MOST_RANGES)
@@ -69,6 +69,11 @@ static bool mark_plain(const text_tokens *t, const char *from, char *to, uint64_
 }
 
 #if defined(__SSE2__)
+static __m128i load16(const void *from)
+{
+    return _mm_loadu_si128((const __m128i *)from);
+}
+
 static bool mark_ranges(const text_tokens *t, const char *from, char *to, uint64_t *marks)
 {
     const __m128i before_a = _mm_set1_epi8('A' - 1), behind_z = _mm_set1_epi8('Z' + 1);
@@ -76,16 +81,15 @@ static bool mark_ranges(const text_tokens *t, const char *from, char *to, uint64
     uint64_t found = 0;
     int high = 0;
     for (unsigned i = 0; i < BLOCK; i += 16) {
-        __m128i c = _mm_loadu_si128((const __m128i *)(const void *)(from + i));
+        __m128i c = load16(from + i);
         __m128i capital = _mm_and_si128(_mm_cmpgt_epi8(c, before_a), _mm_cmplt_epi8(c, behind_z));
         __m128i in = _mm_setzero_si128();
         high |= _mm_movemask_epi8(c);
         c = _mm_or_si128(c, _mm_and_si128(capital, bit));
         _mm_storeu_si128((__m128i *)(void *)(to + i), c);
         for (unsigned r = 0; r < t->range_count; r++) {
-            __m128i above = _mm_sub_epi8(c, _mm_set1_epi8((char)t->first[r]));
-            __m128i least = _mm_min_epu8(above, _mm_set1_epi8((char)t->span[r]));
-            in = _mm_or_si128(in, _mm_cmpeq_epi8(above, least));
+            __m128i above = _mm_sub_epi8(c, load16(t->first[r]));
+            in = _mm_or_si128(in, _mm_cmpeq_epi8(above, _mm_min_epu8(above, load16(t->span[r]))));
         }
         found |= (uint64_t)(unsigned)_mm_movemask_epi8(in) << i;
     }

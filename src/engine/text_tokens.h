@@ -22,7 +22,7 @@ typedef struct text_tokens {
     bool drops;          /* tokens that have a character of `outside` are dropped too */
     text_set outside;    /* min_length 1 */
     uint8_t range_count; /* the ASCII part of the set; more than TEXT_MOST_RANGES: use the table */
-    uint8_t first[TEXT_MOST_RANGES], span[TEXT_MOST_RANGES];
+    uint8_t first[TEXT_MOST_RANGES][16], span[TEXT_MOST_RANGES][16]; /* each 16 times */
     text_vocabulary vocabulary; /* numbers below ngrams.token_count, or TOKEN_DROPPED */
     text_ngrams ngrams;
 } text_tokens;
