@@ -439,3 +439,8 @@ alf_status run_expand(const kernel_call *c)
             memcpy(to, (const char *)in->data + (w.offsets[0] + i * w.steps[0]) * size, size);
     return ALF_OK;
 }
+
+int64_t concat_axis(const void *state)
+{
+    return *(const int64_t *)state;
+}

@@ -293,3 +293,8 @@ reduce_facts reduce_describe(const void *state)
     const reduce *s = state;
     return (reduce_facts){s->keep_dims, s->axes_input};
 }
+
+int64_t arg_axis(const void *state)
+{
+    return ((const arg *)state)->axis;
+}

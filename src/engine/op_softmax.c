@@ -87,3 +87,8 @@ alf_status run_softmax(const kernel_call *c)
         }
     return ALF_OK;
 }
+
+int64_t softmax_axis(const void *state)
+{
+    return ((const softmax *)state)->axis;
+}

@@ -159,6 +159,9 @@ typedef struct tfidf_facts {
 } tfidf_facts;
 bool tfidf_describe(const void *state, tfidf_facts *out);
 
+int64_t softmax_axis(const void *state); /* along which it sums; before version 13: from which on */
+int64_t arg_axis(const void *state);
+int64_t concat_axis(const void *state);
 bool cumsum_is_plain(const void *state); /* neither exclusive nor reverse */
 int64_t scatter_axis(const void *state);
 int64_t flatten_axis(const void *state);

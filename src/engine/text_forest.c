@@ -46,7 +46,13 @@ static bool is_constant(const forest *f, uint32_t tree)
     return true;
 }
 
-/* The one kind of test that all trees have, or -1. Each leaf must have one weight. */
+static float threshold_of(const forest_node *n)
+{
+    return n->mode == FOREST_LT ? float_at_least(n->threshold) : float_at_most(n->threshold);
+}
+
+/* The one kind of test that all trees have, or -1. Thresholds must be finite as floats; each leaf
+ * must have one weight. */
 static int common_mode(const forest *f)
 {
     int mode = -1;
@@ -60,7 +66,8 @@ static int common_mode(const forest *f)
             const forest_node *n = &f->nodes[i];
             if (n->feature < 0)
                 continue;
-            if ((n->mode != FOREST_LEQ && n->mode != FOREST_LT) || (mode >= 0 && mode != n->mode))
+            if ((n->mode != FOREST_LEQ && n->mode != FOREST_LT) || (mode >= 0 && mode != n->mode) ||
+                !isfinite(threshold_of(n)))
                 return -1;
             mode = n->mode;
         }
@@ -74,15 +81,17 @@ static void copy_nodes(text_forest *t, const forest *f)
     for (uint32_t i = 0; i < f->node_count; i++) {
         const forest_node *n = &f->nodes[i];
         if (n->feature < 0) {
-            t->leaves[i] =
-                (text_leaf){f->leaf_values[n->yes].weight, f->leaf_values[n->yes].target};
+            t->weights[i] = f->leaf_values[n->yes].weight;
+            t->targets[i] = f->leaf_values[n->yes].target;
+            if (!t->wide)
+                t->narrow[i] = (float)t->weights[i];
             continue;
         }
-        t->nodes[i] = (text_tree_node){
-            .threshold = t->less ? float_at_least(n->threshold) : float_at_most(n->threshold),
-            .column = (uint32_t)n->feature | (n->missing_yes ? TEXT_MISSING : 0),
-            .child = {n->no | (f->nodes[n->no].feature < 0 ? TEXT_LEAF : 0),
-                      n->yes | (f->nodes[n->yes].feature < 0 ? TEXT_LEAF : 0)}};
+        t->nodes[i] =
+            (text_tree_node){.threshold = threshold_of(n),
+                             .at = (uint32_t)n->feature + (n->missing_yes ? t->column_count : 0),
+                             .child = {n->no | (f->nodes[n->no].feature < 0 ? TEXT_LEAF : 0),
+                                       n->yes | (f->nodes[n->yes].feature < 0 ? TEXT_LEAF : 0)}};
     }
     for (uint32_t i = 0; i < f->tree_count; i++) {
         uint32_t node = f->roots[i];
@@ -95,9 +104,18 @@ static void copy_nodes(text_forest *t, const forest *f)
 
 static inline uint32_t next_node(const text_tree_node *n, float x, bool less)
 {
-    unsigned yes = less ? x < n->threshold : x <= n->threshold;
-    yes |= (unsigned)(x != x) & n->column >> 31;
-    return n->child[yes];
+    return n->child[less ? x < n->threshold : x <= n->threshold];
+}
+
+/* What the two rows hold for a value of a column. */
+static float for_no(float value)
+{
+    return isnan(value) ? INFINITY : value;
+}
+
+static float for_yes(float value)
+{
+    return isnan(value) ? -INFINITY : value;
 }
 
 /* Finds the leaf of the empty row; counts each column tested on the way once, or puts the tree
@@ -107,14 +125,15 @@ static uint32_t walk_empty(text_forest *t, uint32_t tree, uint32_t *last, bool p
     uint32_t node = t->roots[tree];
     while ((node & TEXT_LEAF) == 0) {
         const text_tree_node *n = &t->nodes[node];
-        uint32_t column = n->column & ~TEXT_MISSING;
+        bool second = n->at >= t->column_count;
+        uint32_t column = second ? n->at - t->column_count : n->at;
         if (last[column] != tree) {
             last[column] = tree;
             if (put)
                 t->turned[t->turned_begin[column]] = tree;
             t->turned_begin[column]++;
         }
-        node = next_node(n, t->absent, t->less);
+        node = next_node(n, second ? for_yes(t->absent) : for_no(t->absent), t->less);
     }
     return node & ~TEXT_LEAF;
 }
@@ -152,13 +171,12 @@ static alf_status index_trees(text_forest *t, arena *memory, alf_error *err)
 
 static void find_order(text_forest *t, const forest *f)
 {
-    while (t->lead < t->tree_count && is_constant(f, t->lead))
+    while (t->lead < t->tree_count && (t->roots[t->lead] & TEXT_LEAF) != 0)
         t->lead++;
     t->regular = (t->tree_count - t->lead) % t->target_count == 0;
     for (uint32_t tree = t->lead; tree < t->tree_count && t->regular; tree++) {
         for (uint32_t i = f->roots[tree]; i < tree_end(f, tree); i++)
-            if (f->nodes[i].feature < 0 &&
-                t->leaves[i].target != (tree - t->lead) % t->target_count)
+            if (f->nodes[i].feature < 0 && t->targets[i] != (tree - t->lead) % t->target_count)
                 t->regular = false;
     }
     t->step = t->regular ? t->target_count : IRREGULAR_STEP;
@@ -182,13 +200,42 @@ static alf_status sum_empty(text_forest *t, arena *memory, alf_error *err)
     for (uint32_t tree = 0; tree <= t->tree_count; tree++) {
         if (tree >= t->lead && (tree - t->lead) % t->step == 0)
             memcpy(t->sums + (tree - t->lead) / t->step * targets, now, targets * sizeof *now);
-        if (tree < t->tree_count) {
-            const text_leaf *leaf = &t->leaves[t->empty[tree]];
-            add_weight(t, &now[leaf->target], leaf->weight);
-        }
+        if (tree < t->tree_count)
+            add_weight(t, &now[t->empty_targets[tree]], t->empty_weights[tree]);
     }
     mem_free(now);
     return ALF_OK;
+}
+
+static alf_status take_arrays(text_forest *t, uint32_t node_count, arena *memory, alf_error *err)
+{
+    size_t narrow = t->wide ? 0 : 1;
+    t->roots = arena_alloc(memory, t->tree_count, sizeof *t->roots);
+    t->empty = arena_alloc(memory, t->tree_count, sizeof *t->empty);
+    t->empty_weights = arena_alloc(memory, t->tree_count, sizeof *t->empty_weights);
+    t->empty_narrow = arena_alloc(memory, narrow * t->tree_count, sizeof *t->empty_narrow);
+    t->empty_targets = arena_alloc(memory, t->tree_count, sizeof *t->empty_targets);
+    t->nodes = arena_alloc(memory, node_count, sizeof *t->nodes);
+    t->weights = arena_alloc(memory, node_count, sizeof *t->weights);
+    t->narrow = arena_alloc(memory, narrow * node_count, sizeof *t->narrow);
+    t->targets = arena_alloc(memory, node_count, sizeof *t->targets);
+    t->turned_begin = arena_alloc(memory, (size_t)t->column_count + 1, sizeof *t->turned_begin);
+    return t->roots == NULL || t->empty == NULL || t->empty_weights == NULL ||
+                   t->empty_narrow == NULL || t->empty_targets == NULL || t->nodes == NULL ||
+                   t->weights == NULL || t->narrow == NULL || t->targets == NULL ||
+                   t->turned_begin == NULL
+               ? error_nomem(err, "a forest")
+               : ALF_OK;
+}
+
+static void keep_empty(text_forest *t)
+{
+    for (uint32_t i = 0; i < t->tree_count; i++) {
+        t->empty_weights[i] = t->weights[t->empty[i]];
+        t->empty_targets[i] = t->targets[t->empty[i]];
+        if (!t->wide)
+            t->empty_narrow[i] = t->narrow[t->empty[i]];
+    }
 }
 
 alf_status text_forest_init(text_forest *t, const forest *f, bool absent_is_nan, arena *memory,
@@ -196,7 +243,7 @@ alf_status text_forest_init(text_forest *t, const forest *f, bool absent_is_nan,
 {
     int mode = common_mode(f);
     *fits = mode >= 0 && f->base == NULL && f->tree_count > 0 && f->node_count < TEXT_LEAF &&
-            f->target_count <= MOST_SUMS;
+            f->feature_count < TEXT_LEAF && f->target_count <= MOST_SUMS;
     if (!*fits)
         return ALF_OK;
     *t = (text_forest){.wide = f->number == FOREST_F64,
@@ -205,16 +252,10 @@ alf_status text_forest_init(text_forest *t, const forest *f, bool absent_is_nan,
                        .column_count = f->feature_count,
                        .target_count = f->target_count,
                        .tree_count = f->tree_count};
-    t->roots = arena_alloc(memory, t->tree_count, sizeof *t->roots);
-    t->empty = arena_alloc(memory, t->tree_count, sizeof *t->empty);
-    t->nodes = arena_alloc(memory, f->node_count, sizeof *t->nodes);
-    t->leaves = arena_alloc(memory, f->node_count, sizeof *t->leaves);
-    t->turned_begin = arena_alloc(memory, (size_t)t->column_count + 1, sizeof *t->turned_begin);
-    if (t->roots == NULL || t->empty == NULL || t->nodes == NULL || t->leaves == NULL ||
-        t->turned_begin == NULL)
-        return error_nomem(err, "a forest");
+    TRY(take_arrays(t, f->node_count, memory, err));
     copy_nodes(t, f);
     TRY(index_trees(t, memory, err));
+    keep_empty(t);
     find_order(t, f);
     return sum_empty(t, memory, err);
 }
@@ -224,93 +265,72 @@ alf_status text_forest_init(text_forest *t, const forest *f, bool absent_is_nan,
 alf_status text_forest_room_init(text_forest_room *r, const text_forest *t, alf_error *err)
 {
     *r = (text_forest_room){0};
-    r->row = mem_calloc(t->column_count, sizeof *r->row);
+    r->rows = mem_calloc(2 * (size_t)t->column_count, sizeof *r->rows);
     r->narrow = mem_calloc(t->wide ? 1 : t->tree_count, sizeof *r->narrow);
     r->weights = mem_calloc(t->wide ? t->tree_count : 1, sizeof *r->weights);
     r->targets = mem_calloc(t->tree_count, sizeof *r->targets);
-    r->walked = mem_calloc(t->tree_count, sizeof *r->walked);
-    r->seen = mem_calloc(t->tree_count, sizeof *r->seen);
-    if (r->row == NULL || r->narrow == NULL || r->weights == NULL || r->targets == NULL ||
-        r->walked == NULL || r->seen == NULL) {
+    if (r->rows == NULL || r->narrow == NULL || r->weights == NULL || r->targets == NULL) {
         text_forest_room_fini(r);
         return error_nomem(err, "a session");
     }
-    for (uint32_t i = 0; i < t->column_count; i++)
-        r->row[i] = t->absent;
-    for (uint32_t i = 0; i < t->tree_count; i++) {
-        const text_leaf *leaf = &t->leaves[t->empty[i]];
-        r->targets[i] = leaf->target;
-        if (t->wide)
-            r->weights[i] = leaf->weight;
-        else
-            r->narrow[i] = (float)leaf->weight;
+    for (uint32_t i = 0; i < t->column_count; i++) {
+        r->rows[i] = for_no(t->absent);
+        r->rows[t->column_count + i] = for_yes(t->absent);
     }
     return ALF_OK;
 }
 
 void text_forest_room_fini(text_forest_room *r)
 {
-    mem_free(r->row);
+    mem_free(r->rows);
     mem_free(r->narrow);
     mem_free(r->weights);
     mem_free(r->targets);
-    mem_free(r->walked);
-    mem_free(r->seen);
     *r = (text_forest_room){0};
 }
 
 /* ---- scoring ---- */
 
-static inline uint32_t walk(const text_forest *t, const float *row, uint32_t tree, bool less)
+static inline uint32_t walk(const text_forest *t, const float *rows, uint32_t tree, bool less)
 {
     uint32_t node = t->roots[tree];
     while ((node & TEXT_LEAF) == 0) {
         const text_tree_node *n = &t->nodes[node];
-        node = next_node(n, row[n->column & ~TEXT_MISSING], less);
+        node = next_node(n, rows[n->at], less);
     }
     return node & ~TEXT_LEAF;
 }
 
-static void put_leaf(const text_forest *t, text_forest_room *r, uint32_t tree, uint32_t leaf)
+/* Walks the trees that the columns can turn. Few are turned by two of them, and walking one again
+ * does no harm. */
+static inline void walk_turned(const text_forest *t, text_forest_room *r, const uint32_t *columns,
+                               uint32_t n, bool less, bool wide)
 {
-    if (t->wide)
-        r->weights[tree] = t->leaves[leaf].weight;
-    else
-        r->narrow[tree] = (float)t->leaves[leaf].weight;
-    if (!t->regular)
-        r->targets[tree] = t->leaves[leaf].target;
-}
-
-static void next_row(const text_forest *t, text_forest_room *r)
-{
-    if (++r->row_number == 0) {
-        memset(r->seen, 0, t->tree_count * sizeof *r->seen);
-        r->row_number = 1;
-    }
-}
-
-/* Walks the trees that these columns can turn; *first: the first of them. */
-static uint32_t walk_turned(const text_forest *t, text_forest_room *r, const uint32_t *columns,
-                            uint32_t n, uint32_t *first)
-{
-    uint32_t walked = 0;
-    *first = t->tree_count;
-    next_row(t, r);
-    for (uint32_t i = 0; i < n && columns[i] < t->column_count; i++) {
-        uint32_t begin = t->turned_begin[columns[i]], end = t->turned_begin[columns[i] + 1];
-        if (begin < end && t->turned[begin] < *first)
-            *first = t->turned[begin];
-        for (uint32_t k = begin; k < end; k++) {
-            uint32_t tree = t->turned[k];
-            if (r->seen[tree] == r->row_number)
-                continue;
-            r->seen[tree] = r->row_number;
-            r->walked[walked++] = tree;
-            put_leaf(t, r, tree,
-                     t->less ? walk(t, r->row, tree, true) : walk(t, r->row, tree, false));
+    for (uint32_t i = 0; i < n; i++) {
+        uint32_t end = t->turned_begin[columns[i] + 1];
+        for (uint32_t k = t->turned_begin[columns[i]]; k < end; k++) {
+            uint32_t tree = t->turned[k], leaf = walk(t, r->rows, tree, less);
+            if (wide)
+                r->weights[tree] = t->weights[leaf];
+            else
+                r->narrow[tree] = t->narrow[leaf];
+            if (!t->regular)
+                r->targets[tree] = t->targets[leaf];
         }
     }
-    return walked;
+}
+
+static void turn_trees(const text_forest *t, text_forest_room *r, const uint32_t *columns,
+                       uint32_t n)
+{
+    if (t->less && !t->wide)
+        walk_turned(t, r, columns, n, true, false);
+    else if (t->less)
+        walk_turned(t, r, columns, n, true, true);
+    else if (!t->wide)
+        walk_turned(t, r, columns, n, false, false);
+    else
+        walk_turned(t, r, columns, n, false, true);
 }
 
 /* NOLINTBEGIN(bugprone-macro-parentheses): arguments are types */
@@ -354,11 +374,9 @@ ADD_ROUNDS(float)
 ADD_ROUNDS(double)
 /* NOLINTEND(bugprone-macro-parentheses) */
 
-static void add_from(const text_forest *t, const text_forest_room *r, uint32_t first, double *sums)
+/* Adds the trees from `tree` on. */
+static void add_trees(const text_forest *t, const text_forest_room *r, uint32_t tree, double *sums)
 {
-    uint32_t row = first <= t->lead ? 0 : (first - t->lead) / t->step;
-    uint32_t tree = t->lead + row * t->step;
-    memcpy(sums, t->sums + (size_t)row * t->target_count, t->target_count * sizeof *sums);
     if (t->regular) {
         uint32_t rounds = (t->tree_count - tree) / t->target_count;
         if (t->wide)
@@ -372,16 +390,37 @@ static void add_from(const text_forest *t, const text_forest_room *r, uint32_t f
                    t->wide ? r->weights[tree] : (double)r->narrow[tree]);
 }
 
+/* The weights of the empty row, from `tree` on. */
+static void empty_weights(const text_forest *t, text_forest_room *r, uint32_t tree)
+{
+    size_t rest = t->tree_count - tree;
+    if (t->wide)
+        memcpy(r->weights + tree, t->empty_weights + tree, rest * sizeof *r->weights);
+    else
+        memcpy(r->narrow + tree, t->empty_narrow + tree, rest * sizeof *r->narrow);
+    if (!t->regular)
+        memcpy(r->targets + tree, t->empty_targets + tree, rest * sizeof *r->targets);
+}
+
 void text_forest_sum(const text_forest *t, text_forest_room *r, const uint32_t *columns,
                      const float *values, uint32_t n, double *sums)
 {
-    uint32_t first;
-    for (uint32_t i = 0; i < n && columns[i] < t->column_count; i++)
-        r->row[columns[i]] = values[i];
-    uint32_t walked = walk_turned(t, r, columns, n, &first);
-    add_from(t, r, first, sums);
-    for (uint32_t i = 0; i < walked; i++)
-        put_leaf(t, r, r->walked[i], t->empty[r->walked[i]]);
-    for (uint32_t i = 0; i < n && columns[i] < t->column_count; i++)
-        r->row[columns[i]] = t->absent;
+    uint32_t first = t->tree_count, known = 0; /* columns that the forest has */
+    for (; known < n && columns[known] < t->column_count; known++) {
+        uint32_t column = columns[known], begin = t->turned_begin[column];
+        if (begin < t->turned_begin[column + 1] && t->turned[begin] < first)
+            first = t->turned[begin];
+        r->rows[column] = for_no(values[known]);
+        r->rows[t->column_count + column] = for_yes(values[known]);
+    }
+    uint32_t row = first <= t->lead ? 0 : (first - t->lead) / t->step;
+    uint32_t tree = t->lead + row * t->step;
+    memcpy(sums, t->sums + (size_t)row * t->target_count, t->target_count * sizeof *sums);
+    empty_weights(t, r, tree);
+    turn_trees(t, r, columns, known);
+    add_trees(t, r, tree, sums);
+    for (uint32_t i = 0; i < known; i++) {
+        r->rows[columns[i]] = for_no(t->absent);
+        r->rows[t->column_count + columns[i]] = for_yes(t->absent);
+    }
 }

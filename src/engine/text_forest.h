@@ -13,18 +13,17 @@
 #include "model/forest.h"
 
 #define TEXT_LEAF    UINT32_C(0x80000000) /* beside a child: it is a leaf */
-#define TEXT_MISSING UINT32_C(0x80000000) /* beside a column: NaN goes to the yes child */
 
+/*
+ * A row is kept twice: where a missing value is a number that no test holds for, and behind that,
+ * where it is one that all hold for. A node reads the one that suits it, so a walk knows no missing
+ * values.
+ */
 typedef struct text_tree_node {
-    float threshold;
-    uint32_t column;   /* and TEXT_MISSING */
+    float threshold;   /* finite */
+    uint32_t at;       /* in the two rows */
     uint32_t child[2]; /* no, yes */
 } text_tree_node;
-
-typedef struct text_leaf {
-    double weight;
-    uint32_t target;
-} text_leaf;
 
 typedef struct text_forest {
     bool wide; /* sums in float64, else float32 */
@@ -33,14 +32,19 @@ typedef struct text_forest {
     uint32_t column_count, target_count, tree_count;
     uint32_t *roots; /* per tree: a node, or a leaf with TEXT_LEAF */
     text_tree_node *nodes;
-    text_leaf *leaves;
-    uint32_t *empty;        /* per tree: the leaf of the empty row */
-    uint32_t *turned_begin; /* per column, and one more: a range of `turned` */
-    uint32_t *turned;       /* trees that the column can turn, ascending */
-    uint32_t lead;          /* the first trees that nothing turns */
-    bool regular;           /* from there on, the targets of the trees are 0, 1, ... 0, 1, ... */
-    uint32_t step;          /* trees between two rows of `sums` */
-    double *sums;           /* of the empty row: before trees lead, lead + step, ... */
+    double *weights; /* of leaves, numbered as nodes are */
+    float *narrow;   /* the same, where sums are float32 */
+    uint32_t *targets;
+    uint32_t *empty;         /* per tree: the leaf of the empty row */
+    double *empty_weights;   /* per tree: that leaf's */
+    float *empty_narrow;     /* the same, where sums are float32 */
+    uint32_t *empty_targets; /* per tree */
+    uint32_t *turned_begin;  /* per column, and one more: a range of `turned` */
+    uint32_t *turned;        /* trees that the column can turn, ascending */
+    uint32_t lead;           /* the first trees that nothing turns */
+    bool regular;            /* from there on, the targets of the trees are 0, 1, ... 0, 1, ... */
+    uint32_t step;           /* trees between two rows of `sums` */
+    double *sums;            /* of the empty row: before trees lead, lead + step, ... */
 } text_forest;
 
 /* Takes what it needs of f, into memory that outlives the forest. *fits is false where the forest
@@ -48,15 +52,12 @@ typedef struct text_forest {
 alf_status text_forest_init(text_forest *t, const forest *f, bool absent_is_nan, arena *memory,
                             bool *fits, alf_error *err);
 
-/* Per session: an empty row and its weights, changed while a row is scored. */
+/* Per session. */
 typedef struct text_forest_room {
-    float *row;
-    float *narrow;     /* weights, where sums are float32 */
+    float *rows;       /* the two rows; empty between texts */
+    float *narrow;     /* weights of the trees, where sums are float32 */
     double *weights;   /* where they are float64 */
     uint32_t *targets; /* where the forest is not regular */
-    uint32_t *walked;  /* trees of this row */
-    uint32_t *seen;    /* per tree: the number of the row that last walked it */
-    uint32_t row_number;
 } text_forest_room;
 
 alf_status text_forest_room_init(text_forest_room *r, const text_forest *t, alf_error *err);

@@ -459,8 +459,10 @@ static bool match_matrix(const engine *e, const engine_node *n, text_head *out)
 /* Whether a node behind the head may read a value, or the graph give it. */
 static bool is_behind(const engine *e, const text_head *head, uint32_t value, bool allow_head)
 {
-    if (value == NO_VALUE || e->values[value].constant != NULL)
+    if (value == NO_VALUE)
         return true;
+    if (e->values[value].constant != NULL)
+        return e->values[value].constant->rank <= 1; /* the same for every row */
     if (value == head->value)
         return allow_head;
     for (size_t i = head->node + 1; i < e->node_count; i++)
@@ -470,8 +472,32 @@ static bool is_behind(const engine *e, const text_head *head, uint32_t value, bo
     return false;
 }
 
+/* Whether a node treats each row of a matrix alone, as those that the converter writes do. */
+static bool is_row_by_row(const engine *e, const engine_node *n)
+{
+    static const char *const elementwise[] = {"Add",    "Cast", "Div", "Equal", "Greater",
+                                              "Mul",    "Neg",  "Sub", "Where", "GreaterOrEqual",
+                                              "Sigmoid"};
+    const char *op = n->op->name;
+    for (size_t i = 0; i < sizeof elementwise / sizeof elementwise[0]; i++)
+        if (strcmp(op, elementwise[i]) == 0)
+            return true;
+    if (strcmp(op, "Softmax") == 0)
+        return softmax_axis(n->state) == 1;
+    if (strcmp(op, "ArgMax") == 0)
+        return arg_axis(n->state) == 1;
+    if (strcmp(op, "Concat") == 0)
+        return concat_axis(n->state) == 1;
+    if (strcmp(op, "Squeeze") == 0)
+        return n->input_count == 2 && is_axis(e, n->inputs[1], 1);
+    return row_sum(e, n->outputs[0], true) == n;
+}
+
 static bool ends_alone(const engine *e, const text_head *head)
 {
+    for (size_t i = head->node + 1; i < e->node_count; i++)
+        if (!is_row_by_row(e, &e->nodes[i]))
+            return false;
     for (size_t i = head->node + 1; i < e->node_count; i++)
         for (uint32_t k = 0; k < e->nodes[i].input_count; k++)
             if (!is_behind(e, head, e->nodes[i].inputs[k], true))
