@@ -167,7 +167,7 @@ static bool multiply(walker *w, const literal_group *a, const literal_group *b, 
 static size_t find_in(const literal *text, const literal *part)
 {
     for (size_t at = 0; at + part->size <= text->size; at++)
-        if (memcmp(text->text + at, part->text, part->size) == 0)
+        if (text->text[at] == part->text[0] && memcmp(text->text + at, part->text, part->size) == 0)
             return at;
     return text->size;
 }
@@ -246,11 +246,11 @@ static void add_exact(walker *w, literal_clause *clause, const literal_group *ex
     add_group(clause, &group);
 }
 
-static facts facts_of(walker *w, const pattern_node *node);
+static void facts_of(walker *w, const pattern_node *node, facts *f);
 
-static facts facts_of_set(walker *w, const pattern_node *node)
+static void facts_of_set(walker *w, const pattern_node *node, facts *f)
 {
-    facts f = {.width = 1};
+    f->width = 1;
     uint8_t found[MAX_SET];
     size_t count = 0;
     for (unsigned c = 0; (c = pattern_set_next(node->set, c)) < 256; c++) {
@@ -258,7 +258,7 @@ static facts facts_of_set(walker *w, const pattern_node *node)
         if (count > 0 && memchr(found, folded, count) != NULL)
             continue;
         if (count == MAX_SET)
-            return f;
+            return;
         found[count++] = folded;
     }
     literal *list = make_list(w, count);
@@ -266,8 +266,7 @@ static facts facts_of_set(walker *w, const pattern_node *node)
         list[i].text[0] = found[i];
         list[i].size = 1;
     }
-    f.exact = (literal_group){.literals = list, .count = list != NULL ? count : 0};
-    return f;
+    f->exact = (literal_group){.literals = list, .count = list != NULL ? count : 0};
 }
 
 /* Whether a run is better ended than multiplied by the strings that may follow. */
@@ -304,43 +303,42 @@ static bool append_byte(walker *w, run *r, const pattern_node *node)
     return true;
 }
 
-static facts facts_of_sequence(walker *w, const pattern_node *node)
+static void facts_of_sequence(walker *w, const pattern_node *node, facts *f)
 {
-    facts f = {.width = 0};
     run r = {one_string(w, "", 0), 0};
     bool exact = true;
     for (const pattern_node *n = node->first; n != NULL && !w->nomem; n = n->next) {
         if (append_byte(w, &r, n)) {
-            f.width = add_widths(f.width, 1);
+            f->width = add_widths(f->width, 1);
             continue;
         }
-        facts child = facts_of(w, n);
+        facts child;
+        facts_of(w, n, &child);
         literal_group product;
         bool known = child.exact.count > 0;
-        uint32_t behind = add_widths(f.width, child.width);
+        uint32_t behind = add_widths(f->width, child.width);
         if (known && !is_done(&r, &child.exact) &&
             multiply(w, &r.strings, &child.exact, &product)) {
             r.strings = product;
-            f.width = behind;
+            f->width = behind;
             continue;
         }
         exact = false;
         if (child.lead.count > 0 && multiply(w, &r.strings, &child.lead, &product)) {
-            add_exact(w, &f.needed, &product, r.before);
+            add_exact(w, &f->needed, &product, r.before);
         } else {
-            add_exact(w, &f.needed, &r.strings, r.before);
-            add_groups(&f.needed, &child.needed, f.width);
+            add_exact(w, &f->needed, &r.strings, r.before);
+            add_groups(&f->needed, &child.needed, f->width);
         }
         bool starts = known && shortest(&child.exact) > 0;
         r.strings = starts ? child.exact : one_string(w, "", 0);
-        r.before = starts ? f.width : behind;
-        f.width = behind;
+        r.before = starts ? f->width : behind;
+        f->width = behind;
     }
     if (exact)
-        f.exact = r.strings;
+        f->exact = r.strings;
     else
-        add_exact(w, &f.needed, &r.strings, r.before);
-    return f;
+        add_exact(w, &f->needed, &r.strings, r.before);
 }
 
 /* The one group that is found least by accident; count 0: nothing is needed. */
@@ -355,49 +353,49 @@ static literal_group best_of(walker *w, const facts *f)
     return all.count > 0 ? all.groups[best] : (literal_group){.count = 0};
 }
 
-static facts facts_of_choice(walker *w, const pattern_node *node)
+static void facts_of_choice(walker *w, const pattern_node *node, facts *f)
 {
-    facts f = {.width = 0};
     literal_group needed = {.count = 0};
     bool all_exact = true, all_needed = true;
     for (const pattern_node *n = node->first; n != NULL && !w->nomem; n = n->next) {
-        facts child = facts_of(w, n);
+        facts child;
+        facts_of(w, n, &child);
         literal_group best = best_of(w, &child);
-        f.width = child.width > f.width ? child.width : f.width;
+        f->width = child.width > f->width ? child.width : f->width;
         all_exact =
-            all_exact && child.exact.count > 0 && f.exact.count + child.exact.count <= MAX_EXACT;
+            all_exact && child.exact.count > 0 && f->exact.count + child.exact.count <= MAX_EXACT;
         if (all_exact)
-            f.exact = unite(w, &f.exact, &child.exact);
+            f->exact = unite(w, &f->exact, &child.exact);
         all_needed = all_needed && best.count > 0 && needed.count + best.count <= LITERAL_MAX_GROUP;
         if (all_needed)
             needed = unite(w, &needed, &best);
     }
     if (!all_exact)
-        f.exact.count = 0;
+        f->exact.count = 0;
     if (!all_exact && all_needed) {
         needed.cost = cost_of(&needed);
-        add_group(&f.needed, &needed);
+        add_group(&f->needed, &needed);
     }
-    return f;
 }
 
 /* x{n} is n times x; of x{n,m} with 0 < n, n times x is needed. */
-static facts facts_of_repeat(walker *w, const pattern_node *node)
+static void facts_of_repeat(walker *w, const pattern_node *node, facts *f)
 {
-    facts child = facts_of(w, node->first);
+    facts child;
+    facts_of(w, node->first, &child);
     uint64_t width = (uint64_t)child.width * node->high;
-    facts f = {.width = LITERAL_FAR};
+    f->width = LITERAL_FAR;
     if (child.width == 0 || (!node->endless && width < LITERAL_FAR))
-        f.width = (uint32_t)(child.width == 0 ? 0 : width);
+        f->width = (uint32_t)(child.width == 0 ? 0 : width);
     if (node->low == 0) {
         literal_group nothing = one_string(w, "", 0);
         if (node->high == 1 && child.exact.count > 0 && child.exact.count < MAX_EXACT)
-            f.exact = unite(w, &child.exact, &nothing);
-        return f;
+            f->exact = unite(w, &child.exact, &nothing);
+        return;
     }
-    f.needed = child.needed;
+    f->needed = child.needed;
     if (child.exact.count == 0)
-        return f;
+        return;
     literal_group power = child.exact, product;
     uint32_t n = 1;
     while (n < node->low && multiply(w, &power, &child.exact, &product)) {
@@ -405,42 +403,42 @@ static facts facts_of_repeat(walker *w, const pattern_node *node)
         n++;
     }
     if (n == node->low && node->low == node->high) {
-        f.exact = power;
+        f->exact = power;
     } else {
-        f.lead = power;
-        add_exact(w, &f.needed, &power, 0);
+        f->lead = power;
+        add_exact(w, &f->needed, &power, 0);
     }
-    return f;
 }
 
-static facts facts_of(walker *w, const pattern_node *node)
+static void facts_of(walker *w, const pattern_node *node, facts *f)
 {
     static const char start[] = {LITERAL_START};
-    facts f = {.width = 0};
+    f->exact = f->lead = (literal_group){.count = 0};
+    f->needed.count = 0;
+    f->width = 0;
     switch (node->kind) {
     case PATTERN_EDGE:
-        f.exact = one_string(w, "", 0);
+        f->exact = one_string(w, "", 0);
         break;
     case PATTERN_START:
-        f.exact = one_string(w, start, 1);
+        f->exact = one_string(w, start, 1);
         break;
     case PATTERN_SET:
-        f = facts_of_set(w, node);
+        facts_of_set(w, node, f);
         break;
     case PATTERN_SEQUENCE:
-        f = facts_of_sequence(w, node);
+        facts_of_sequence(w, node, f);
         break;
     case PATTERN_CHOICE:
-        f = facts_of_choice(w, node);
+        facts_of_choice(w, node, f);
         break;
     case PATTERN_REPEAT:
-        f = facts_of_repeat(w, node);
+        facts_of_repeat(w, node, f);
         break;
     case PATTERN_OPAQUE:
-        f.width = LITERAL_FAR;
+        f->width = LITERAL_FAR;
         break;
     }
-    return f;
 }
 
 /* Drops groups that nearly every text has, as long as a better one is left. */
@@ -493,7 +491,8 @@ static void split_choice(walker *w, const pattern_node *choice, literal_need *ou
 {
     size_t exact = LITERAL_MAX_CLAUSES; /* the clause of exact alternatives */
     for (const pattern_node *n = choice->first; n != NULL && !w->nomem; n = n->next) {
-        facts f = facts_of(w, n);
+        facts f;
+        facts_of(w, n, &f);
         bool is_exact = f.exact.count > 0;
         add_exact(w, &f.needed, &f.exact, 0);
         if (f.needed.count == 0) {
@@ -524,7 +523,8 @@ alf_status pattern_literals(const pattern_node *node, arena *memory, literal_nee
     if (split) {
         split_choice(&w, choice, out);
     } else {
-        facts f = facts_of(&w, choice);
+        facts f;
+        facts_of(&w, choice, &f);
         add_exact(&w, &f.needed, &f.exact, 0);
         out->count = f.needed.count > 0;
         out->clauses[0] = f.needed;

@@ -45,32 +45,27 @@ static void set_add(uint64_t set[4], unsigned c)
     set[(c & 0xff) >> 6] |= UINT64_C(1) << (c & 63);
 }
 
-static bool in_shorthand(char kind, unsigned c)
-{
-    switch (kind) {
-    case 'd':
-        return c >= '0' && c <= '9';
-    case 'w':
-        return c < 0x80 && (isalnum((int)c) || c == '_');
-    case 's':
-        return c == ' ' || (c >= 9 && c <= 13);
-    case 'h':
-        return c == ' ' || c == 9 || c == 0xa0;
-    default: /* 'v' */
-        return (c >= 10 && c <= 13) || c == 0x85;
-    }
-}
-
 /* \d \w \s \h \v and their opposites; false when kind is none of them. */
 static bool add_shorthand(uint64_t set[4], char kind)
 {
+    static const struct {
+        char kind;
+        uint64_t set[4];
+    } known[] = {
+        {'d', {UINT64_C(0x3ff000000000000), 0, 0, 0}},
+        {'w', {UINT64_C(0x3ff000000000000), UINT64_C(0x7fffffe87fffffe), 0, 0}},
+        {'s', {UINT64_C(0x100003e00), 0, 0, 0}},                     /* blank, 9 to 13 */
+        {'h', {UINT64_C(0x100000200), 0, UINT64_C(0x100000000), 0}}, /* blank, 9, 0xa0 */
+        {'v', {UINT64_C(0x3c00), 0, UINT64_C(0x20), 0}},             /* 10 to 13, 0x85 */
+    };
     char lower = (char)tolower((unsigned char)kind);
-    if (strchr("dwshv", lower) == NULL || kind == '\0')
-        return false;
-    for (unsigned c = 0; c < 256; c++)
-        if (in_shorthand(lower, c) == (lower == kind))
-            set_add(set, c);
-    return true;
+    for (size_t k = 0; k < sizeof known / sizeof known[0]; k++)
+        if (known[k].kind == lower) {
+            for (size_t i = 0; i < 4; i++)
+                set[i] |= lower == kind ? known[k].set[i] : ~known[k].set[i];
+            return true;
+        }
+    return false;
 }
 
 /* After "\x": the value, or -1. */
