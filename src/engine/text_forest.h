@@ -12,7 +12,7 @@
 #include "base/error.h"
 #include "model/forest.h"
 
-#define TEXT_LEAF    UINT32_C(0x80000000) /* beside a child: it is a leaf */
+#define TEXT_LEAF UINT32_C(0x80000000) /* beside a child: it is a leaf */
 
 /*
  * A row is kept twice: where a missing value is a number that no test holds for, and behind that,
