@@ -9,6 +9,9 @@
 #include <stdint.h>
 #include <string.h>
 
+/* Their many results would go through memory in a call. */
+#define MASKS_INLINE static inline __attribute__((always_inline))
+
 /* What the patterns look for. */
 typedef struct place_masks {
     uint64_t digit, dot, dash, slash, x; /* x: the small letter */
@@ -77,7 +80,7 @@ static inline masks_block masks_lower(const masks_block *b)
     return lower;
 }
 
-static inline place_masks masks_places(const char *p)
+MASKS_INLINE place_masks masks_places(const char *p)
 {
     masks_block b = masks_load(p);
     return (place_masks){.digit = masks_range(&b, '0', 9),
@@ -90,7 +93,7 @@ static inline place_masks masks_places(const char *p)
                          .high = masks_join(b.part)};
 }
 
-static inline count_masks masks_counts(const char *p)
+MASKS_INLINE count_masks masks_counts(const char *p)
 {
     masks_block b = masks_load(p);
     masks_block lower = masks_lower(&b);
@@ -136,7 +139,7 @@ static inline uint64_t masks_classes(const char *p, const uint8_t *table)
     return classes;
 }
 
-static inline place_masks masks_places(const char *p)
+MASKS_INLINE place_masks masks_places(const char *p)
 {
     place_masks m = {0};
     for (int i = 0; i < 64; i += 8) {
@@ -153,7 +156,7 @@ static inline place_masks masks_places(const char *p)
     return m;
 }
 
-static inline count_masks masks_counts(const char *p)
+MASKS_INLINE count_masks masks_counts(const char *p)
 {
     count_masks m = {0};
     for (int i = 0; i < 64; i += 8) {

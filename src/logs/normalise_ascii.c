@@ -458,14 +458,13 @@ static bool keyword_at(const char *p, bool with_critical)
     }
 }
 
-static inline size_t ones(uint64_t mask)
+MASKS_INLINE size_t ones(uint64_t mask)
 {
     return (size_t)__builtin_popcountll(mask);
 }
 
 /* text: a block of 0 behind its size. look_for_ip: also for \b\d{1,3}(\.\d{1,3}){3}\b. */
-static inline __attribute__((always_inline)) counts count_any(const char *text, size_t size,
-                                                              bool with_critical, bool look_for_ip)
+MASKS_INLINE counts count_any(const char *text, size_t size, bool with_critical, bool look_for_ip)
 {
     counts n = {0};
     count_masks last = {.space = UINT64_C(1) << 63};
@@ -510,7 +509,7 @@ static counts count_text(const char *text, size_t size, bool with_critical, bool
 }
 
 /* The second bytes of the runs of 64 bytes; *before: the word bytes of the 64 before them. */
-static inline uint64_t second_bytes(const char *p, uint64_t *before)
+MASKS_INLINE uint64_t second_bytes(const char *p, uint64_t *before)
 {
     count_masks m = masks_counts(p);
     uint64_t word = m.word | m.high;
@@ -519,7 +518,7 @@ static inline uint64_t second_bytes(const char *p, uint64_t *before)
     return word & (word << 1 | last >> 63) & ~(word << 2 | last >> 62);
 }
 
-static inline __attribute__((always_inline)) size_t words_any(alf_span text)
+MASKS_INLINE size_t words_any(alf_span text)
 {
     size_t words = 0;
     uint64_t last = 0;
