@@ -9,6 +9,9 @@
 #include "codec/json_write.h"
 
 #include <stdio.h>
+#include <string.h>
+
+enum { CACHED_BITS = 6, CACHED = 1 << CACHED_BITS };
 
 /* A name of the program's own, which holds nothing to escape. */
 static void put_name(buf *out, const char *name)
@@ -31,42 +34,45 @@ static void put_category(buf *out, alf_category category)
     put_name(out, alf_category_name(category));
 }
 
-/* A number whose text may be needed again: the confidence is mostly one of the probabilities. */
-typedef struct written {
-    double number;
-    size_t size;
-    char text[JSON_NUMBER_SIZE];
-} written;
+/* The numbers written lately and their texts: logs of one kind get the same ones again and again,
+ * and the confidence is mostly one of the probabilities. size 0: unused. */
+typedef struct number_cache {
+    uint64_t bits[CACHED];
+    uint8_t size[CACHED];
+    char text[CACHED][JSON_NUMBER_SIZE];
+} number_cache;
 
-static void write_number(written *w, double number)
+static void put_number(buf *out, number_cache *cache, double number)
 {
-    w->number = number;
-    w->size = json_format_double(number, w->text);
+    uint64_t bits;
+    memcpy(&bits, &number, sizeof bits);
+    size_t at = (bits * UINT64_C(0x9E3779B97F4A7C15)) >> (64 - CACHED_BITS);
+    if (cache->size[at] == 0 || cache->bits[at] != bits) {
+        cache->bits[at] = bits;
+        cache->size[at] = (uint8_t)json_format_double(number, cache->text[at]);
+    }
+    char *to = buf_reserve(out, JSON_NUMBER_SIZE);
+    if (to == NULL)
+        return;
+    memcpy(to, cache->text[at], JSON_NUMBER_SIZE);
+    out->size += cache->size[at];
 }
 
-static void put_number(buf *out, const written *known, double number)
-{
-    if (number == known->number && number != 0) /* 0 and -0 are equal and not the same text */
-        buf_append(out, known->text, known->size);
-    else
-        json_put_double(out, number);
-}
-
-static void put_probabilities(buf *out, const written *known, const double *probability)
+static void put_probabilities(buf *out, number_cache *numbers, const double *probability)
 {
     BUF_APPEND_LITERAL(out, "\"probabilities\":{\"critical\":");
-    put_number(out, known, probability[ALF_CRITICAL]);
+    put_number(out, numbers, probability[ALF_CRITICAL]);
     BUF_APPEND_LITERAL(out, ",\"suspicious\":");
-    put_number(out, known, probability[ALF_SUSPICIOUS]);
+    put_number(out, numbers, probability[ALF_SUSPICIOUS]);
     BUF_APPEND_LITERAL(out, ",\"routine\":");
-    put_number(out, known, probability[ALF_ROUTINE]);
+    put_number(out, numbers, probability[ALF_ROUTINE]);
     BUF_APPEND_LITERAL(out, ",\"noise\":");
-    put_number(out, known, probability[ALF_NOISE]);
+    put_number(out, numbers, probability[ALF_NOISE]);
     buf_append_char(out, '}');
 }
 
 /* What each voter said and weighed; and how well the text model knows such texts. */
-static void put_votes(buf *out, const verdict *v)
+static void put_votes(buf *out, number_cache *numbers, const verdict *v)
 {
     BUF_APPEND_LITERAL(out, ",\"votes\":{");
     bool first = true;
@@ -77,22 +83,21 @@ static void put_votes(buf *out, const verdict *v)
             buf_append_char(out, ',');
         first = false;
         put_name(out, classifier_component_names[i]);
-        written weight;
-        write_number(&weight, v->weight[i]);
         BUF_APPEND_LITERAL(out, ":{\"weight\":");
-        buf_append(out, weight.text, weight.size);
+        put_number(out, numbers, v->weight[i]);
         buf_append_char(out, ',');
-        put_probabilities(out, &weight, v->vote[i].probability);
+        put_probabilities(out, numbers, v->vote[i].probability);
         buf_append_char(out, '}');
     }
     buf_append_char(out, '}');
     if (v->text.present) {
         BUF_APPEND_LITERAL(out, ",\"unfamiliar_text\":");
-        json_put_double(out, v->text.unfamiliar);
+        put_number(out, numbers, v->text.unfamiliar);
     }
 }
 
-static void put_explanation(buf *out, const verdict_style *style, const verdict *v)
+static void put_explanation(buf *out, number_cache *numbers, const verdict_style *style,
+                            const verdict *v)
 {
     BUF_APPEND_LITERAL(out, ",\"explanation\":{\"decided_by\":");
     put_name(out, v->decided_by);
@@ -115,7 +120,7 @@ static void put_explanation(buf *out, const verdict_style *style, const verdict 
         put_name(out, v->fail_reason);
     }
     if (style->explain)
-        put_votes(out, v);
+        put_votes(out, numbers, v);
     buf_append_char(out, '}');
 }
 
@@ -134,7 +139,7 @@ static void put_models_used(buf *out, const verdict *v)
     buf_append_char(out, ']');
 }
 
-static void put_rule_component(buf *out, const rule_match *rule)
+static void put_rule_component(buf *out, number_cache *numbers, const rule_match *rule)
 {
     if (!rule->matched) {
         BUF_APPEND_LITERAL(
@@ -144,7 +149,7 @@ static void put_rule_component(buf *out, const rule_match *rule)
     BUF_APPEND_LITERAL(out, "\"rule_based\":{\"category\":");
     put_category(out, rule->category);
     BUF_APPEND_LITERAL(out, ",\"confidence\":");
-    json_put_double(out, rule->confidence);
+    put_number(out, numbers, rule->confidence);
     BUF_APPEND_LITERAL(out, ",\"matched_rule\":");
     json_put_string(out, rule->rule);
     buf_append_char(out, '}');
@@ -165,27 +170,27 @@ static void put_text_component(buf *out, const classifier *c, const text_result 
     BUF_APPEND_LITERAL(out, "}}");
 }
 
-static void put_anomaly_component(buf *out, const anomaly_result *anomaly)
+static void put_anomaly_component(buf *out, number_cache *numbers, const anomaly_result *anomaly)
 {
     BUF_APPEND_LITERAL(out, ",\"anomaly_detector\":{\"label\":");
     if (anomaly->label < 0)
         buf_append_char(out, '-');
     buf_append_char(out, '1');
     BUF_APPEND_LITERAL(out, ",\"score\":");
-    json_put_double(out, anomaly->score);
+    put_number(out, numbers, anomaly->score);
     BUF_APPEND_LITERAL(out, ",\"decision\":");
-    json_put_double(out, anomaly->decision);
+    put_number(out, numbers, anomaly->decision);
     buf_append_char(out, '}');
 }
 
-static void put_components(buf *out, const classifier *c, const verdict *v)
+static void put_components(buf *out, number_cache *numbers, const classifier *c, const verdict *v)
 {
     BUF_APPEND_LITERAL(out, ",\"components\":{");
-    put_rule_component(out, &v->rule);
+    put_rule_component(out, numbers, &v->rule);
     if (v->text.present)
         put_text_component(out, c, &v->text);
     if (v->anomaly.present)
-        put_anomaly_component(out, &v->anomaly);
+        put_anomaly_component(out, numbers, &v->anomaly);
     buf_append_char(out, '}');
 }
 
@@ -206,30 +211,37 @@ static void put_log(buf *out, const log_event *event)
     buf_append_char(out, '}');
 }
 
-/* time: the JSON text of processing_time_ms. */
-static void print_json(const verdict_style *style, const classifier *c, const log_event *event,
-                       const verdict *v, alf_span time, buf *out)
+/* What is the same for all verdicts of a batch. */
+typedef struct printer {
+    const verdict_style *style;
+    const classifier *classifier;
+    char time[32]; /* the JSON text of processing_time_ms */
+    size_t time_size;
+    number_cache numbers;
+} printer;
+
+static void print_json(printer *p, const log_event *event, const verdict *v, buf *out)
 {
+    number_cache *numbers = &p->numbers;
+    const verdict_style *style = p->style;
     BUF_APPEND_LITERAL(out, "{\"category\":");
     put_category(out, v->category);
-    written confidence;
-    write_number(&confidence, v->confidence);
     BUF_APPEND_LITERAL(out, ",\"confidence\":");
-    buf_append(out, confidence.text, confidence.size);
+    put_number(out, numbers, v->confidence);
     BUF_APPEND_LITERAL(out, ",\"model\":");
     put_name(out, v->model);
     buf_append_char(out, ',');
-    put_probabilities(out, &confidence, v->probability);
-    put_explanation(out, style, v);
+    put_probabilities(out, numbers, v->probability);
+    put_explanation(out, numbers, style, v);
     put_models_used(out, v);
     BUF_APPEND_LITERAL(out, ",\"compliance_bypassed\":");
     put_bool(out, v->compliance_bypassed);
     BUF_APPEND_LITERAL(out, ",\"fail_open_used\":");
     put_bool(out, v->fail_open_used);
     BUF_APPEND_LITERAL(out, ",\"processing_time_ms\":");
-    buf_append_span(out, time);
+    buf_append(out, p->time, p->time_size);
     if (style->components)
-        put_components(out, c, v);
+        put_components(out, numbers, p->classifier, v);
     if (style->fields && event->field_count > 0)
         put_log(out, event);
     buf_append_char(out, '}');
@@ -254,30 +266,35 @@ static void print_text(const log_event *event, const verdict *v, buf *out)
     buf_append_char(out, '\n');
 }
 
-static alf_span print_time(double milliseconds, char text[32])
+static void printer_init(printer *p, const verdict_style *style, const classifier *c,
+                         double milliseconds)
 {
-    int size = snprintf(text, 32, "%.4f", milliseconds);
-    return span_of(text, size > 0 && size < 32 ? (size_t)size : 0);
+    int size = snprintf(p->time, sizeof p->time, "%.4f", milliseconds);
+    p->time_size = size > 0 && (size_t)size < sizeof p->time ? (size_t)size : 0;
+    p->style = style;
+    p->classifier = c;
+    memset(p->numbers.size, 0, sizeof p->numbers.size);
 }
 
 void verdict_print_object(const verdict_style *style, const classifier *c, const log_event *event,
                           const verdict *v, double milliseconds, buf *out)
 {
-    char text[32];
-    print_json(style, c, event, v, print_time(milliseconds, text), out);
+    printer p;
+    printer_init(&p, style, c, milliseconds);
+    print_json(&p, event, v, out);
 }
 
 void verdict_print(const verdict_style *style, const classifier *c, const log_event *events,
                    const verdict *verdicts, size_t n, double milliseconds, buf *out)
 {
-    char text[32];
-    alf_span time = print_time(milliseconds, text);
+    printer p;
+    printer_init(&p, style, c, milliseconds);
     for (size_t i = 0; i < n; i++) {
         if (style->text) {
             print_text(&events[i], &verdicts[i], out);
             continue;
         }
-        print_json(style, c, &events[i], &verdicts[i], time, out);
+        print_json(&p, &events[i], &verdicts[i], out);
         buf_append_char(out, '\n');
     }
 }

@@ -336,14 +336,15 @@ static alf_status parse_any(parser *p, alf_span text, log_input input)
 alf_status log_parse(alf_span record, log_input input, arena *scratch, log_event *event,
                      alf_error *err)
 {
-    event_plain(record, event);
     log_event parsed = {.raw = record, .message = record, .severity = -1, .hour = -1};
     parser p = {&parsed, {.scratch = scratch}};
     alf_status status = parse_any(&p, record, input);
     if (status == ALF_E_NOMEM)
         return error_nomem(err, "the fields of a record");
-    if (status != ALF_OK)
+    if (status != ALF_OK) {
+        event_plain(record, event);
         return ALF_OK;
+    }
     parsed.fields = p.fields.items;
     parsed.field_count = p.fields.count;
     *event = parsed;
