@@ -301,7 +301,7 @@ static alf_status read_labels(source *s, const char *name, alf_error *err)
     char path[PATH_MAX];
     bool there;
     buf bytes;
-    class_labels labels;
+    class_labels labels = {0};
     buf_init(&bytes);
     alf_status status = read_one(s, name, &bytes, path, &there, err);
     if (status == ALF_OK && there)

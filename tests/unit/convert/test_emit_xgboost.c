@@ -13,7 +13,12 @@
 #include <dirent.h>
 #include <math.h>
 
-#define FIXTURES ALF_TEST_SOURCE_DIR "/tests/unit/convert/fixtures/xgboost"
+/* ALF_XGBOOST_FIXTURES names another folder: models by chance (docs/fidelity.md). */
+static const char *fixtures(void)
+{
+    const char *named = getenv("ALF_XGBOOST_FIXTURES");
+    return named != NULL ? named : ALF_TEST_SOURCE_DIR "/tests/unit/convert/fixtures/xgboost";
+}
 
 enum { MAX_ROWS = 32, MAX_WIDTH = 16 };
 
@@ -109,7 +114,7 @@ static bool run_fixture(const value *fixture)
         memcmp(file_name.data + base, ending, sizeof ending - 1) != 0)
         return false;
     (void)snprintf(name, sizeof name, "xgboost-%.*s", (int)base, file_name.data);
-    (void)snprintf(path, sizeof path, FIXTURES "/%.*s", (int)file_name.size, file_name.data);
+    (void)snprintf(path, sizeof path, "%s/%.*s", fixtures(), (int)file_name.size, file_name.data);
     alf_error err = {0};
     joblib_file *file;
     boosted_classifier model;
@@ -146,14 +151,14 @@ static void equals_the_library(void **state)
 {
     (void)state;
     size_t run = 0;
-    DIR *folder = opendir(FIXTURES);
+    DIR *folder = opendir(fixtures());
     assert_non_null(folder);
     for (struct dirent *e = readdir(folder); e != NULL; e = readdir(folder)) {
         char path[512];
         size_t n = strlen(e->d_name);
         if (n < 6 || strcmp(e->d_name + n - 5, ".json") != 0 || strchr(e->d_name, '-') != NULL)
             continue;
-        (void)snprintf(path, sizeof path, FIXTURES "/%s", e->d_name);
+        (void)snprintf(path, sizeof path, "%s/%s", fixtures(), e->d_name);
         run += run_version(path);
     }
     (void)closedir(folder);
