@@ -103,6 +103,20 @@ static void charge(connection *c)
     c->charged = now;
 }
 
+/* Reads no further ahead of the work than needed. (libevent's own watermark would leave a part of a
+ * TLS record inside OpenSSL, of which no event tells.) */
+static void set_reading(connection *c)
+{
+    size_t most = (size_t)(settings_of(c)->max_header_kb * 1024) + 1;
+    size_t there = evbuffer_get_length(bufferevent_get_input(c->events));
+    bool wanted = there < (most > READ_AHEAD ? most : READ_AHEAD) && !c->ended;
+    bool reading = (bufferevent_get_enabled(c->events) & EV_READ) != 0;
+    if (wanted && !reading)
+        (void)bufferevent_enable(c->events, EV_READ);
+    else if (!wanted && reading)
+        (void)bufferevent_disable(c->events, EV_READ);
+}
+
 static void wait_for_request(connection *c)
 {
     c->state = CONNECTION_HEAD;
@@ -134,6 +148,7 @@ static void finish_closing(connection *c)
 static void close_after_answer(connection *c)
 {
     c->state = CONNECTION_CLOSING;
+    buf_fini(&c->body);
     c->deadline = 0; /* while there is something to send, its time is that of unsent_since */
     finish_closing(c);
 }
@@ -457,8 +472,10 @@ void connection_advance(connection *c)
     if (c->state == CONNECTION_DEAD)
         return;
     charge(c);
-    if (over_memory(c))
+    if (over_memory(c) && c->state != CONNECTION_DEAD)
         charge(c);
+    if (c->state != CONNECTION_DEAD)
+        set_reading(c);
 }
 
 void connection_job_done(connection *c, job *j)
@@ -619,8 +636,6 @@ void connection_accept(worker *w, int fd, const struct sockaddr *address)
     w->connection_count++;
     wait_for_request(c);
     c->deadline = after(clock_now(), s->header_seconds);
-    size_t ahead = (size_t)(s->max_header_kb * 1024) + 1;
-    bufferevent_setwatermark(events, EV_READ, 0, ahead > READ_AHEAD ? ahead : READ_AHEAD);
     bufferevent_setwatermark(events, EV_WRITE, WRITE_LOW, 0);
     bufferevent_setcb(events, on_bytes, on_bytes, on_event, c);
     if (bufferevent_enable(events, EV_READ | EV_WRITE) != 0)

@@ -15,11 +15,12 @@
 #include <netinet/in.h>
 #include <netinet/tcp.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
-enum { MAX_ADDRESSES = 16 };
+enum { MAX_ADDRESSES = 16, BACKLOG = 4096 };
 
 typedef struct address {
     char text[300]; /* HOST:PORT as given */
@@ -31,6 +32,13 @@ typedef struct addresses {
     address list[MAX_ADDRESSES];
     size_t count;
 } addresses;
+
+static bool is_port(const char *text)
+{
+    size_t size = strlen(text);
+    return size > 0 && size <= 5 && strspn(text, "0123456789") == size &&
+           strtol(text, NULL, 10) <= 65535;
+}
 
 /* "[::1]:80" or "host:80". */
 static alf_status parse(const char *text, size_t size, address *out, alf_error *err)
@@ -47,8 +55,7 @@ static alf_status parse(const char *text, size_t size, address *out, alf_error *
     char *colon = strrchr(out->text, ':');
     size_t length = colon != NULL ? (size_t)(colon - out->text) : 0;
     bool brackets = length >= 2 && out->text[0] == '[' && out->text[length - 1] == ']';
-    if (colon == NULL || length >= sizeof host || colon[1] == '\0' ||
-        strspn(colon + 1, "0123456789") != strlen(colon + 1))
+    if (colon == NULL || length >= sizeof host || !is_port(colon + 1))
         return error_set(err, ALF_E_CONFIG,
                          "server.listen holds \"%.100s\", expected HOST:PORT, such as "
                          "127.0.0.1:8080 or [::1]:8080",
@@ -165,6 +172,9 @@ static alf_status open_address(server *s, size_t index, address *a, alf_error *e
         if (w == 0 && getsockname(s->sockets[index], (struct sockaddr *)&a->bytes, &a->size) != 0)
             return refused(a, -1, err);
     }
+    for (unsigned w = 0; w < s->worker_count; w++)
+        if (listen(s->sockets[w * s->address_count + index], BACKLOG) != 0)
+            return refused(a, -1, err);
     announce(a);
     return ALF_OK;
 }

@@ -69,29 +69,30 @@ static const schema schemas[] = {
              "\"logs\",\"failures\",\"avg_inference_time_ms\"",
              "\"logs\":" COUNT ",\"failures\":" COUNT
              ",\"avg_inference_time_ms\":" NUMBER)) ",\"categories\":" MAP(COUNT) ",\"reloads\""
-                                                                                  ":" OBJECT("\"don"
-                                                                                             "e\","
-                                                                                             "\"fai"
-                                                                                             "led"
-                                                                                             "\"",
-                                                                                             "\"don"
-                                                                                             "e\""
-                                                                                             ":" COUNT
-                                                                                             ",\"fa"
-                                                                                             "iled"
-                                                                                             "\""
-                                                                                             ":" COUNT
-                                                                                             ",\"la"
-                                                                                             "st_"
-                                                                                             "error"
-                                                                                             "\""
-                                                                                             ":" STRING
-                                                                                             ",\"la"
-                                                                                             "st_"
-                                                                                             "faile"
-                                                                                             "d_"
-                                                                                             "at\""
-                                                                                             ":" STRING))},
+                                                                                  ":" OBJECT(
+                                                                                      "\"don"
+                                                                                      "e\","
+                                                                                      "\"fai"
+                                                                                      "led"
+                                                                                      "\"",
+                                                                                      "\"don"
+                                                                                      "e\""
+                                                                                      ":" COUNT
+                                                                                      ",\"fa"
+                                                                                      "iled"
+                                                                                      "\""
+                                                                                      ":" COUNT
+                                                                                      ",\"la"
+                                                                                      "st_"
+                                                                                      "error"
+                                                                                      "\""
+                                                                                      ":" STRING
+                                                                                      ",\"la"
+                                                                                      "st_"
+                                                                                      "faile"
+                                                                                      "d_"
+                                                                                      "at\""
+                                                                                      ":" STRING))},
     {"Feedback", OBJECT("\"log\",\"category\"",
                         "\"log\":{\"type\":[\"string\",\"object\"]},\"category\":" CATEGORY
                         ",\"predicted\":" CATEGORY ",\"comment\":" STRING)},

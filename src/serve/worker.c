@@ -17,7 +17,7 @@
 #include <unistd.h>
 
 /* SWEEP: how often connections are looked at for their time, in microseconds. */
-enum { SWEEP = 100000, BACKLOG = 4096 };
+enum { SWEEP = 100000 };
 
 /* ---- events ---- */
 
@@ -183,7 +183,7 @@ static void *run(void *context)
 static alf_status listen_on(worker *w, int fd, alf_error *err)
 {
     struct evconnlistener *l = evconnlistener_new(
-        w->base, on_accept, w, LEV_OPT_CLOSE_ON_FREE | LEV_OPT_CLOSE_ON_EXEC, BACKLOG, fd);
+        w->base, on_accept, w, LEV_OPT_CLOSE_ON_FREE | LEV_OPT_CLOSE_ON_EXEC, 0, fd);
     if (l == NULL)
         return error_set(err, ALF_E_IO, "cannot listen: %s", strerror(errno));
     evconnlistener_set_error_cb(l, on_accept_error);

@@ -1,5 +1,6 @@
 """Starts the real program on a free port and talks to it; shared by the tests of the service."""
 
+import atexit
 import http.client
 import json
 import os
@@ -72,6 +73,8 @@ def make_bundle(name="bundle"):
 class Server:
     """The service, started with a configuration (a string of YAML)."""
 
+    description = None  # of the API; the same for all
+
     def __init__(self, config="", bundle=None, environment=None, arguments=(), workers=2):
         self.config = write(f"config{id(self)}.yaml", config)
         self.errors = open(path(f"stderr{id(self)}"), "w+")
@@ -80,7 +83,7 @@ class Server:
             [PROGRAM, "serve", "--config", self.config, "--model", bundle or path("bundle"),
              "--listen", "127.0.0.1:0", *arguments],
             stderr=self.errors, stdin=subprocess.DEVNULL, env=env)
-        self.description = None
+        atexit.register(self.kill)
         self.port = self.wait_for_port()
 
     def log(self):
@@ -117,7 +120,7 @@ class Server:
 
     def validate(self, method, target, status, parsed):
         if self.description is None:
-            self.description = json.loads(self.request("GET", "/openapi.json")[1])
+            Server.description = json.loads(self.request("GET", "/openapi.json")[1])
         route = self.description["paths"].get(target, {}).get(method.lower())
         reference = {"$ref": "#/components/schemas/Error"}
         if route is not None and str(status) in route["responses"]:
@@ -150,6 +153,11 @@ class Server:
 
     def signal(self, number):
         self.process.send_signal(number)
+
+    def kill(self):
+        """When the test itself ends early."""
+        if self.process.poll() is None:
+            self.process.kill()
 
     def stop(self, expect=0, timeout=120):
         if self.process.poll() is None:
