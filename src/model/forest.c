@@ -154,14 +154,6 @@ alf_status forest_check(const forest *f, alf_error *err)
     return status;
 }
 
-bool forest_has_sets(const forest *f)
-{
-    for (uint32_t i = 0; i < f->node_count; i++)
-        if (f->nodes[i].feature >= 0 && f->nodes[i].mode == FOREST_MEMBER)
-            return true;
-    return f->rounding != NULL;
-}
-
 static bool in_set(const forest *f, const forest_node *n, double x)
 {
     uint32_t low = n->set_begin, high = n->set_begin + n->set_count;

@@ -69,10 +69,6 @@ alf_status forest_check(const forest *f, alf_error *err);
  * path that every faster one must equal bit for bit. The forest must have passed forest_check. */
 void forest_sum(const forest *f, const double *x, double *out);
 
-/* Whether a node tests membership in a set, or features are rounded: faster paths leave such
- * forests to forest_sum. */
-bool forest_has_sets(const forest *f);
-
 /* The node index of the leaf that x reaches in tree t. */
 uint32_t forest_leaf(const forest *f, uint32_t t, const double *x);
 

@@ -202,7 +202,7 @@ static void test_sets(void **state)
     arena_init(&memory, 0);
     booster_init(&booster, SPAN_LITERAL(set_model));
     assert_int_equal(extract_boosted(&booster.self, &memory, &b, &err), ALF_OK);
-    assert_true(forest_has_sets(&b.trees));
+    assert_int_equal(b.trees.nodes[0].mode, FOREST_MEMBER);
     assert_int_equal(b.trees.nodes[0].set_count, 2);   /* sorted, without repetition */
     forest_sum(&b.trees, (double[]){33.0, 9.0}, &out); /* members go right */
     assert_true(out > 5.9 && out < 6.1);
