@@ -56,4 +56,8 @@ else
     echo "skipped: onnx 1.22.0 cannot be downloaded"
 fi
 
+say "models by chance: the libraries, our engine and ONNX Runtime (docs/fidelity.md)"
+rm -f build/peers-random.ndjson
+"$python" -W ignore scripts/fidelity/random_models.py run "$program" build/peers-random.ndjson --models 60
+
 with_library

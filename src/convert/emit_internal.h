@@ -53,6 +53,7 @@ alf_status emit_counts(onnx_model *m, const text_vectorizer *v, alf_error *err);
 typedef struct token_pattern {
     bool word, digit, space; /* \w, \d, \s are in the set */
     bool ascii[128];         /* characters of the set named one by one or by ranges */
+    bool nonword; /* \W is in the set, which is then negated: word characters without some */
     bool negated;
     bool bounded; /* \b around it */
     uint32_t min_length;

@@ -1,8 +1,9 @@
 /*
  * Token patterns. Python's re backtracks and knows Unicode word boundaries, RE2 and the Tokenizer
  * operator do not; but on patterns that find runs of one character set the two agree, and those are
- * what people use. Accepted: an optional (?u), an optional \b on both sides, and between them one
- * set, repeated as \w\w+, \w+, \w{3,}; a set is \w \d \S or a class of those and ASCII characters.
+ * what people use. Accepted: an optional (?u), an optional \b on both sides, a group around it all,
+ * and inside one set, repeated as \w\w+, \w+, \w{3,}; a set is \w \d \S, a class of those and ASCII
+ * characters, or [^\W\d_] and its like.
  */
 #include "convert/emit_internal.h"
 
@@ -52,6 +53,9 @@ static alf_status parse_escape(parser *s, token_pattern *set, int *literal)
     case 's':
         set->space = true;
         return ALF_OK;
+    case 'W':
+        set->nonword = true;
+        return ALF_OK;
     case 't':
         *literal = '\t';
         return ALF_OK;
@@ -66,12 +70,12 @@ static alf_status parse_escape(parser *s, token_pattern *set, int *literal)
     }
     if ((unsigned char)c >= 0x80 || (c >= '0' && c <= '9') || (c >= 'a' && c <= 'z') ||
         (c >= 'A' && c <= 'Z'))
-        return refuse(s, "it has an escape other than \\w \\d \\s \\t \\n \\r in a set");
+        return refuse(s, "it has an escape other than \\w \\W \\d \\s \\t \\n \\r in a set");
     *literal = (unsigned char)c;
     return ALF_OK;
 }
 
-/* One member of a class; *literal is -1 for \w, \d and \s. */
+/* One member of a class; *literal is -1 for \w, \W, \d and \s. */
 static alf_status parse_member(parser *s, token_pattern *set, int *literal)
 {
     if (take(s, "\\"))
@@ -84,6 +88,24 @@ static alf_status parse_member(parser *s, token_pattern *set, int *literal)
     return ALF_OK;
 }
 
+static bool is_word_ascii(int c)
+{
+    return (c >= '0' && c <= '9') || (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || c == '_';
+}
+
+/* Of \w, only digits and _ can be taken away. */
+static alf_status check_nonword(const parser *s, const token_pattern *set)
+{
+    if (!set->nonword)
+        return ALF_OK;
+    if (!set->negated || set->word)
+        return refuse(s, "\\W is in a set that is not [^\\W...]");
+    for (int c = 0; c < 128; c++)
+        if (set->ascii[c] && is_word_ascii(c) && c != '_')
+            return refuse(s, "a set takes letters or some digits out of \\w");
+    return ALF_OK;
+}
+
 static alf_status parse_class(parser *s, token_pattern *set)
 {
     set->negated = take(s, "^");
@@ -91,7 +113,7 @@ static alf_status parse_class(parser *s, token_pattern *set)
         if (s->p == s->end)
             return refuse(s, "a set is not closed");
         if (!first && take(s, "]"))
-            return ALF_OK;
+            return check_nonword(s, set);
         int low, high;
         TRY(parse_member(s, set, &low));
         high = low;
@@ -160,7 +182,8 @@ static alf_status parse_repeat(parser *s, uint32_t *least, bool *open)
 static bool same_set(const token_pattern *a, const token_pattern *b)
 {
     return a->word == b->word && a->digit == b->digit && a->space == b->space &&
-           a->negated == b->negated && memcmp(a->ascii, b->ascii, sizeof a->ascii) == 0;
+           a->nonword == b->nonword && a->negated == b->negated &&
+           memcmp(a->ascii, b->ascii, sizeof a->ascii) == 0;
 }
 
 static alf_status parse_body(parser *s, token_pattern *out, bool *closing)
@@ -188,14 +211,11 @@ static alf_status parse_body(parser *s, token_pattern *out, bool *closing)
     return ALF_OK;
 }
 
-static bool is_word_ascii(int c)
-{
-    return (c >= '0' && c <= '9') || (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || c == '_';
-}
-
 /* Every character of the set is in \w. */
 static bool set_within_word(const token_pattern *p)
 {
+    if (p->nonword)
+        return true;
     if (p->negated || p->space)
         return false;
     for (int c = 0; c < 128; c++)
@@ -207,7 +227,20 @@ static bool set_within_word(const token_pattern *p)
 /* The set is exactly \w. */
 static bool set_is_word(const token_pattern *p)
 {
+    if (p->nonword)
+        return !p->digit && !p->ascii['_'];
     return p->word && set_within_word(p);
+}
+
+/* A group around the rest, which findall would give: the same as the match. */
+static alf_status open_group(parser *s, bool *closing)
+{
+    static const char ending[] = {')', '\\', 'b'};
+    if (!take(s, "(?:") && !take(s, "("))
+        return ALF_OK;
+    *closing = s->end - s->p > 3 && memcmp(s->end - 3, ending, 3) == 0;
+    s->end -= *closing ? 3 : 1;
+    return s->end > s->p && *s->end == ')' ? ALF_OK : refuse(s, "a group is not around all of it");
 }
 
 alf_status token_pattern_parse(alf_span pattern, token_pattern *out, alf_error *err)
@@ -217,10 +250,13 @@ alf_status token_pattern_parse(alf_span pattern, token_pattern *out, alf_error *
     if (pattern.size == 0)
         return refuse(&s, "it is empty");
     (void)take(&s, "(?u)");
-    bool opening = take(&s, "\\b"), closing = false;
+    bool opening = take(&s, "\\b"), outer = false, closing = false;
+    TRY(open_group(&s, &outer));
+    opening = take(&s, "\\b") || opening;
     TRY(parse_body(&s, out, &closing));
     if (s.p != s.end)
         return refuse(&s, "something follows the closing \\b");
+    closing = closing || outer;
     bool word = set_is_word(out);
     if (!word && (opening != closing || (opening && !set_within_word(out))))
         return refuse(&s, "\\b is not around word characters on both sides");
@@ -231,7 +267,8 @@ alf_status token_pattern_parse(alf_span pattern, token_pattern *out, alf_error *
 bool token_pattern_has(const token_pattern *p, uint32_t c)
 {
     bool in = (c < 128 && p->ascii[c]) || (p->word && unicode_is_word(c)) ||
-              (p->digit && unicode_is_decimal(c)) || (p->space && unicode_is_space(c));
+              (p->digit && unicode_is_decimal(c)) || (p->space && unicode_is_space(c)) ||
+              (p->nonword && !unicode_is_word(c));
     return in != p->negated;
 }
 
@@ -260,9 +297,15 @@ static void write_ascii(const token_pattern *p, buf *out)
     }
 }
 
-void token_pattern_write(const token_pattern *p, buf *out)
+/* The set without the brackets, or with nonword what is not in it. */
+static void write_members(const token_pattern *p, buf *out)
 {
-    buf_append_string(out, p->negated ? "[^" : "[");
+    if (p->nonword) {
+        buf_append_string(out, p->digit ? "\\p{L}\\p{Nl}\\p{No}" : "\\p{L}\\p{N}");
+        if (!p->ascii['_'])
+            buf_append_char(out, '_');
+        return;
+    }
     if (p->word)
         buf_append_string(out, "\\p{L}\\p{N}_");
     if (p->digit)
@@ -271,6 +314,12 @@ void token_pattern_write(const token_pattern *p, buf *out)
         buf_append_string(out, "\\x{9}-\\x{d}\\x{1c}-\\x{20}\\x{85}\\x{a0}\\x{1680}\\x{2000}-"
                                "\\x{200a}\\x{2028}\\x{2029}\\x{202f}\\x{205f}\\x{3000}");
     write_ascii(p, out);
+}
+
+void token_pattern_write(const token_pattern *p, buf *out)
+{
+    buf_append_string(out, p->negated != p->nonword ? "[^" : "[");
+    write_members(p, out);
     if (p->min_length > 1)
         buf_printf(out, "]{%u,}", (unsigned)p->min_length);
     else

@@ -25,7 +25,8 @@ static const named_row vectorizers[] = {
     {"TfidfVectorizer, CountVectorizer, and a Pipeline of CountVectorizer and TfidfTransformer",
      {"0.19 to 1.8",
       "analyzer word, char and char_wb, ngram_range, stop_words (lists and 'english'), "
-      "strip_accents ('unicode' from 0.22 on), token_pattern of one character set, lowercase, "
+      "strip_accents ('unicode' from 0.22 on), token_pattern of one character set and a group "
+      "around it, lowercase, "
       "binary, sublinear_tf, use_idf, smooth_idf, norm l1, l2 and None, dtype float64 and float32",
       "functions as analyzer, tokenizer, preprocessor or strip_accents; input 'file' and "
       "'filename'"}},

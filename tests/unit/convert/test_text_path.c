@@ -60,7 +60,10 @@ static void read_fixtures(buf *file, arena *memory, value **root, text_list *l)
 
 static bool can_compile(const text_vectorizer *v)
 {
-    return v->analyzer == TEXT_WORD && v->more_count == 0;
+    alf_span rest = v->token_pattern; /* with \W: left to the graphs */
+    while (rest.size > 0 && !span_starts(rest, SPAN_LITERAL("\\W")))
+        rest = span_of(rest.data + 1, rest.size - 1);
+    return v->analyzer == TEXT_WORD && v->more_count == 0 && rest.size == 0;
 }
 
 static void check_vectorizer(const char *name, const text_vectorizer *v, text_dice *d,
