@@ -67,6 +67,22 @@ static alf_status make_uses(server *s, generation *g, mail **list, alf_error *er
     return ALF_OK;
 }
 
+/* A bundle without a model that the running one has is more likely half copied than meant. */
+static alf_status check_complete(const generation *old, const generation *new, alf_error *err)
+{
+    const models *before = &old->classifier->models;
+    const models *after = &new->classifier->models;
+    bool text = before->has_text && !after->has_text;
+    if (!text && !(before->has_anomaly && !after->has_anomaly))
+        return ALF_OK;
+    error_set(err, ALF_E_NOT_FOUND,
+              "the new bundle has no %s, which the running one has; restart the service if that is "
+              "meant",
+              text ? "tfidf_xgboost" : "anomaly_detector");
+    error_file(err, new->plan.classifier.bundle);
+    return ALF_E_NOT_FOUND;
+}
+
 static void warn_fixed(const serve_settings *old, const serve_settings *new)
 {
     log_message m;
@@ -95,7 +111,9 @@ static alf_status load(server *s, alf_error *err)
     generation *g;
     mail *list;
     TRY(generation_load(s->source, s->generations + 1, &g, err));
-    alf_status status = make_uses(s, g, &list, err);
+    alf_status status = check_complete(s->current, g, err);
+    if (status == ALF_OK)
+        status = make_uses(s, g, &list, err);
     if (status != ALF_OK) {
         generation_release(g);
         return status;

@@ -65,6 +65,8 @@ static void put_head(connection *c, int status, const char *type, int64_t length
 {
     char head[1024];
     char size[64] = "";
+    if (c->worker->draining)
+        c->keep_alive = false;
     bool stays = c->keep_alive && c->body_ended;
     if (length >= 0)
         (void)snprintf(size, sizeof size, "Content-Length: %lld\r\n", (long long)length);

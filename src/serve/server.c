@@ -181,6 +181,10 @@ static alf_status run(server *s, alf_error *err)
 
 static void tear_down(server *s)
 {
+    /* A second signal must not end what is being ended in order. */
+    sigset_t all;
+    (void)sigfillset(&all);
+    (void)pthread_sigmask(SIG_BLOCK, &all, NULL);
     for (unsigned i = 0; s->workers != NULL && i < s->worker_count; i++)
         if (s->workers[i].started)
             (void)pthread_join(s->workers[i].thread, NULL);
