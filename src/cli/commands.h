@@ -11,6 +11,7 @@ extern const args_command command_compare;
 extern const args_command command_bench;
 extern const args_command command_shadow;
 extern const args_command command_serve;
+extern const args_command command_healthcheck;
 extern const args_command command_version;
 
 /* Prints "ai-log-filter: ERROR" to stderr and returns the exit code for its status. */

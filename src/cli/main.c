@@ -9,8 +9,8 @@
 #include <string.h>
 
 static const args_command *const commands[] = {
-    &command_convert, &command_validate, &command_classify, &command_compare,
-    &command_bench,   &command_shadow,   &command_serve,    &command_version,
+    &command_convert, &command_validate, &command_classify,    &command_compare, &command_bench,
+    &command_shadow,  &command_serve,    &command_healthcheck, &command_version,
 };
 
 enum { COMMAND_COUNT = sizeof commands / sizeof commands[0] };
@@ -43,7 +43,7 @@ static void usage(FILE *to)
     (void)fprintf(to, "Usage: ai-log-filter COMMAND [OPTION ...] [ARGUMENT ...]\n\n"
                       "Classify security logs in front of a SIEM.\n\nCommands:\n");
     for (size_t i = 0; i < COMMAND_COUNT; i++)
-        (void)fprintf(to, "  %-10s %s\n", commands[i]->name, commands[i]->summary);
+        (void)fprintf(to, "  %-11s %s\n", commands[i]->name, commands[i]->summary);
     (void)fprintf(to, "\nai-log-filter COMMAND --help tells more.\n");
 }
 

@@ -97,6 +97,29 @@ alf_status listen_check(const char *text, alf_error *err)
     return parse_all(text, &list, err);
 }
 
+alf_status listen_first(const char *text, struct sockaddr_storage *out, unsigned *size,
+                        alf_error *err)
+{
+    addresses list;
+    TRY(parse_all(text, &list, err));
+    *out = list.list[0].bytes;
+    *size = list.list[0].size;
+    if (out->ss_family == AF_INET6) {
+        struct sockaddr_in6 ipv6;
+        memcpy(&ipv6, out, sizeof ipv6);
+        if (IN6_IS_ADDR_UNSPECIFIED(&ipv6.sin6_addr))
+            ipv6.sin6_addr = in6addr_loopback;
+        memcpy(out, &ipv6, sizeof ipv6);
+        return ALF_OK;
+    }
+    struct sockaddr_in ipv4;
+    memcpy(&ipv4, out, sizeof ipv4);
+    if (ipv4.sin_addr.s_addr == htonl(INADDR_ANY))
+        ipv4.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
+    memcpy(out, &ipv4, sizeof ipv4);
+    return ALF_OK;
+}
+
 static alf_status refused(const address *a, int fd, alf_error *err)
 {
     int number = errno;

@@ -173,6 +173,25 @@ for bad in ("a b", "x" * 65, 'a"b'):
     answer, _ = server.request("GET", "/", headers={"X-Request-ID": bad})
     check(answer.headers["X-Request-ID"] not in (bad, ""), bad)
 
+# healthcheck: 0 when well, 1 when not, 2 when asked wrongly.
+def healthcheck(*arguments):
+    done = subprocess.run([PROGRAM, "healthcheck", *arguments], capture_output=True, text=True, timeout=60)
+    return done.returncode, done.stderr
+
+
+here = f"127.0.0.1:{server.port}"
+equal(healthcheck("--listen", here), (0, ""), "healthcheck")
+equal(healthcheck("--listen", f"0.0.0.0:{server.port}", "--path", "/health/live"), (0, ""), "healthcheck")
+code, text = healthcheck("--listen", here, "--path", "/nothing")
+check(code == 1 and "404" in text, text)
+code, text = healthcheck("--listen", "127.0.0.1:1")
+check(code == 1 and "refused" in text, text)
+for wrong in (["--timeout", "x"], ["--path", "x"], ["--listen", "x"]):
+    equal(healthcheck(*wrong)[0], 2, wrong)
+with socket.create_server(("127.0.0.1", 0)) as silent:
+    code, text = healthcheck("--listen", "127.0.0.1:%d" % silent.getsockname()[1], "--timeout", "0.3")
+    check(code == 1 and "does not answer" in text, text)
+
 # One connection, many requests.
 c = http.client.HTTPConnection("127.0.0.1", server.port)
 for i in range(50):

@@ -199,6 +199,9 @@ for context in (trust, stranger):
         check(False, "a client without a good certificate was let in")
     except (ssl.SSLError, ConnectionError):
         pass
+write("mutual.yaml", TLS + "    client_ca: %s\n" % path("ca.pem"))
+done = subprocess.run([PROGRAM, "healthcheck", "--config", path("mutual.yaml"), "--listen", f"127.0.0.1:{server.port}"], capture_output=True, text=True)
+equal((done.returncode, done.stderr), (0, ""), "healthcheck with client certificates")
 done = subprocess.run(["curl", "-sS", "-4", "--cacert", path("ca.pem"), "--cert", path("client.pem"), "--key", path("client.key"),
                        f"https://localhost:{server.port}/health/live"], capture_output=True, text=True)
 equal(done.stdout, '{"status":"alive"}\n', "curl with a certificate: " + done.stderr)
