@@ -33,6 +33,7 @@ try:
     import joblib
     import numpy as np
     import onnxruntime
+    import scipy.sparse
     import sklearn
     from sklearn.ensemble import (ExtraTreesClassifier, GradientBoostingClassifier, IsolationForest,
                                   RandomForestClassifier)
@@ -57,6 +58,9 @@ except ImportError:
 
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parent.parent))
 from sample.normalise import features, normalise  # noqa: E402
+
+if not hasattr(scipy.sparse.coo_matrix, "A"):  # scikit-learn 1.1 to 1.3 beside a scipy of today
+    scipy.sparse.coo_matrix.A = property(lambda m: m.toarray())
 
 CATEGORIES = ["critical", "noise", "routine", "suspicious"]
 CLOSE = 1e-6

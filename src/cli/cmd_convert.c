@@ -193,6 +193,7 @@ static void describe(conversion *c)
     m->converter = SPAN_LITERAL("ai-log-filter " ALF_VERSION);
     m->profile = span_from_string(log_profile_name(c->profile));
     m->zero_is_value = c->to.zero_is_value;
+    m->steps = c->to.steps;
     m->labels = c->to.labels;
     m->feature_name_count = LOG_FEATURES;
     for (size_t i = 0; i < LOG_FEATURES; i++)

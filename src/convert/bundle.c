@@ -116,16 +116,19 @@ static alf_status build_anomaly(bundle *b, const source *s, alf_span adopt, alf_
 }
 
 /* The vectorizer's rows in the type that the classifier takes. */
-static alf_status write_vectorizer(const value *object, bool wide, buf *out, alf_error *err)
+static alf_status write_vectorizer(const value *object, bool wide, buf *out, text_steps *steps,
+                                   alf_error *err)
 {
     arena a;
     arena_init(&a, (size_t)1 << 30);
     text_vectorizer model;
     onnx_model *graph = NULL;
     alf_status status = extract_vectorizer(object, &a, &model, err);
-    if (status == ALF_OK)
+    if (status == ALF_OK) {
+        *steps = text_steps_of(&model);
         status =
             wide ? emit_vectorizer_wide(&model, &graph, err) : emit_vectorizer(&model, &graph, err);
+    }
     if (status == ALF_OK)
         status = finish(graph, out, err);
     arena_fini(&a);
@@ -134,14 +137,16 @@ static alf_status write_vectorizer(const value *object, bool wide, buf *out, alf
 
 alf_status bundle_vectorizer(const value *object, buf *out, alf_error *err)
 {
-    return write_vectorizer(object, false, out, err);
+    text_steps ignored;
+    return write_vectorizer(object, false, out, &ignored, err);
 }
 
 /* A classifier finished elsewhere: float32 rows, and the labels of an encoder if there is one. */
 static alf_status adopt_classifier(bundle *b, const source *s, alf_span adopt, alf_error *err)
 {
-    TRY(from_file(bundle_vectorizer(s->vectorizer, &b->files[BUNDLE_VECTORIZER], err),
-                  s->vectorizer_file, err));
+    TRY(from_file(
+        write_vectorizer(s->vectorizer, false, &b->files[BUNDLE_VECTORIZER], &b->steps, err),
+        s->vectorizer_file, err));
     if (s->labels != NULL)
         TRY(from_file(extract_labels(s->labels, &b->memory, &b->labels, err), s->labels_file, err));
     return adopt_file(b, BUNDLE_CLASSIFIER, adopt, err);
@@ -189,7 +194,7 @@ static alf_status build_text(bundle *b, const source *s, alf_span adopt, alf_err
     TRY(from_file(extract_classifier(s->classifier, &b->memory, &model, err), s->classifier_file,
                   err));
     TRY(from_file(write_vectorizer(s->vectorizer, text_classifier_is_wide(&model),
-                                   &b->files[BUNDLE_VECTORIZER], err),
+                                   &b->files[BUNDLE_VECTORIZER], &b->steps, err),
                   s->vectorizer_file, err));
     TRY(name_classes(b, s, model.class_count, err));
     b->zero_is_value = model.kind != CLASSIFIER_BOOSTED;

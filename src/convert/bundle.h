@@ -19,6 +19,7 @@ typedef struct bundle {
     bool adopted[BUNDLE_FILES]; /* taken as it was, not converted */
     uint32_t feature_count;     /* of the scaler and the isolation forest; 0 without them */
     bool labels_assumed;        /* nothing names the classes of a model file */
+    text_steps steps;           /* before the vectorizer's graph */
     bool zero_is_value;         /* to the classifier an absent term is 0, not missing */
 } bundle;
 

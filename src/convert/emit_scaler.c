@@ -217,18 +217,25 @@ static alf_status build(onnx_model *m, const scaler *model, alf_error *err)
     return emit_output(m, "output", ONNX_FLOAT, model->feature_count, err);
 }
 
+static bool can_emit(const scaler *s, uint32_t columns)
+{
+    return s->feature_count != 0 && s->feature_count == columns &&
+           (s->factor == NULL) == (s->shift == NULL) &&
+           (s->norm == TEXT_NORM_NONE || columns <= MAX_NORM_COLUMNS);
+}
+
 alf_status emit_scaler(const scaler *model, onnx_model **out, alf_error *err)
 {
     onnx_model *m;
     *out = NULL;
-    for (const scaler *s = model; s != NULL; s = s->next)
-        if (s->feature_count == 0 || s->feature_count != model->feature_count ||
-            (s->factor == NULL) != (s->shift == NULL) ||
-            (s->norm != TEXT_NORM_NONE && s->feature_count > MAX_NORM_COLUMNS))
-            return error_set(err, ALF_E_ARGUMENT,
-                             "a scaler of no columns, half a MinMaxScaler, steps of several "
-                             "widths, or a Normalizer of more than %d columns",
-                             MAX_NORM_COLUMNS);
+    bool good = can_emit(model, model->feature_count);
+    for (const scaler *s = model->next; s != NULL && good; s = s->next)
+        good = can_emit(s, model->feature_count);
+    if (!good)
+        return error_set(err, ALF_E_ARGUMENT,
+                         "a scaler of no columns, half a MinMaxScaler, steps of several widths, or "
+                         "a Normalizer of more than %d columns",
+                         MAX_NORM_COLUMNS);
     TRY(emit_begin("scaler", &m, err));
     return emit_finish(m, build(m, model, err), out, err);
 }

@@ -199,6 +199,16 @@ static alf_status get_absent(const json_t *root, manifest *m, alf_error *err)
     return bad(err, "absent_terms", "zero or missing");
 }
 
+static alf_status get_steps(const json_t *root, text_steps *out, alf_error *err)
+{
+    const json_t *steps = json_object_get(root, "text_steps");
+    if (steps == NULL)
+        return ALF_OK;
+    if (!json_is_string(steps))
+        return bad(err, "text_steps", "a string");
+    return text_steps_parse(span_of(json_string_value(steps), json_string_length(steps)), out, err);
+}
+
 static alf_status read_root(const json_t *root, arena *a, manifest *m, alf_error *err)
 {
     uint64_t format;
@@ -211,6 +221,7 @@ static alf_status read_root(const json_t *root, arena *a, manifest *m, alf_error
     TRY(get_text(root, "converter", a, &m->converter, err));
     TRY(get_text(root, "profile", a, &m->profile, err));
     TRY(get_absent(root, m, err));
+    TRY(get_steps(root, &m->steps, err));
     TRY(get_labels(root, a, &m->labels, err));
     TRY(get_names(root, a, m, err));
     TRY(get_thresholds(root, m, err));
@@ -238,6 +249,18 @@ static void put_text(json_writer *w, const char *key, alf_span text)
 {
     json_write_key(w, key);
     json_write_string(w, text);
+}
+
+static void put_steps(json_writer *w, const text_steps *steps)
+{
+    buf names;
+    if (!text_steps_any(steps))
+        return;
+    buf_init(&names);
+    text_steps_write(steps, &names);
+    put_text(w, "text_steps", buf_span(&names));
+    w->out->failed = w->out->failed || names.failed;
+    buf_fini(&names);
 }
 
 static void put_entries(json_writer *w, const char *key, const manifest_entry *entries,
@@ -318,6 +341,7 @@ alf_status manifest_write(const manifest *m, buf *out, alf_error *err)
     put_text(&w, "converter", m->converter);
     put_text(&w, "profile", m->profile);
     put_text(&w, "absent_terms", span_from_string(m->zero_is_value ? "zero" : "missing"));
+    put_steps(&w, &m->steps);
     put_texts(&w, "class_labels", m->labels.names, m->labels.count);
     put_texts(&w, "feature_names", m->feature_names, m->feature_name_count);
     put_thresholds(&w, m);

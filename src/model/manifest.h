@@ -9,6 +9,7 @@
 #include "base/buf.h"
 #include "base/error.h"
 #include "model/model.h"
+#include "model/text_steps.h"
 
 enum { MANIFEST_FORMAT = 1, MANIFEST_MAX_ENTRIES = 64 };
 
@@ -45,6 +46,7 @@ typedef struct manifest {
     alf_span converter; /* "ai-log-filter 0.1.0" */
     alf_span profile;   /* "pipeline" or "serving" */
     bool zero_is_value; /* absent_terms: "zero"; else "missing", also where nothing says */
+    text_steps steps;   /* for readers; the vectorizer's file says them itself */
     class_labels labels;
     alf_span feature_names[16];
     size_t feature_name_count;

@@ -33,6 +33,9 @@ cp "$text/tfidf_xgboost/vectorizer.joblib" "$work/cut/tfidf_xgboost"
 head -c 3000 "$text/tfidf_xgboost/model.txt" >"$work/cut/tfidf_xgboost/model.txt"
 expect 3 'model.txt.*LightGBM model: .*cut off' convert --input "$work/cut" --output "$work/no"
 
+jq -e '.text_steps == "lower strip_accents_unicode pad_words"' "$work/steps/manifest.json" >/dev/null || fail "text_steps"
+jq -e 'has("text_steps") | not' "$work/trees/manifest.json" >/dev/null || fail "text_steps of a vectorizer without"
+
 # Without the manifest's word on absent terms the answers must change: it is what makes them right.
 # A manifest that does not say means missing.
 cp -r "$work/forest" "$work/wrong"

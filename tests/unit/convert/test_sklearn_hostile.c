@@ -5,6 +5,7 @@
  */
 #include "base/mem.h"
 #include "codec/joblib.h"
+#include "convert/emit.h"
 #include "convert/extract.h"
 #include "convert/reference.h"
 
@@ -421,6 +422,20 @@ static alf_status both_forests(const value *root)
     return status;
 }
 
+static alf_status scaler_graph(const value *root)
+{
+    arena a;
+    scaler plain;
+    onnx_model *graph = NULL;
+    arena_init(&a, 1 << 20);
+    alf_status status = extract_scaler(root, &a, &plain, NULL);
+    if (status == ALF_OK)
+        status = emit_scaler(&plain, &graph, NULL);
+    onnx_free(graph);
+    arena_fini(&a);
+    return status;
+}
+
 static alf_status both_texts(const value *root)
 {
     arena a;
@@ -466,6 +481,9 @@ static void test_allocation_failure(void **state)
     survive("1.8-all-charwb", both_texts);
     survive("1.8-all-char", both_texts);
     survive("1.4-all-pipeline", both_texts);
+    survive("1.4-steps-standard-l1", both_texts);
+    survive("1.8-steps-english-pairs", both_texts);
+    survive("1.8-steps-norm-three", scaler_graph);
     model m = open_model("1.8-all-labels");
     mem_fail_after(1);
     assert_int_equal(run_labels(m.root, NULL), ALF_E_NOMEM);

@@ -17,6 +17,7 @@ static void fill(manifest *m)
     manifest_init(m);
     m->converter = SPAN_LITERAL("ai-log-filter 0");
     m->profile = SPAN_LITERAL("pipeline");
+    m->steps = (text_steps){.lower = true, .pad_words = true};
     m->labels = (class_labels){2, labels};
     m->feature_names[0] = SPAN_LITERAL("length");
     m->feature_name_count = 1;
@@ -47,6 +48,7 @@ static void what_is_written_is_read_back(void **state)
     must(manifest_parse(buf_span(&out), &a, &to, &err), &err);
     assert_int_equal(to.format, MANIFEST_FORMAT);
     assert_text(to.profile, "pipeline");
+    assert_true(to.steps.lower && to.steps.pad_words && to.steps.strip == TEXT_STRIP_NONE);
     assert_int_equal(to.labels.count, 2);
     assert_text(to.labels.names[1], "no\"ise");
     assert_text(to.feature_names[0], "length");
@@ -94,6 +96,8 @@ static void expect_refused(const char *part, const char *by, const char *named)
 static void what_is_wrong_is_refused_by_key(void **state)
 {
     (void)state;
+    expect_refused("lower pad_words", "lower upper", "text_steps");
+    expect_refused("\"lower pad_words\"", "1", "text_steps");
     expect_refused("\"format\": 1", "\"format\": 2", "format 2");
     expect_refused("\"format\": 1", "\"format\": \"1\"", "format");
     expect_refused("\"profile\": \"pipeline\"", "\"profile\": 5", "profile");
