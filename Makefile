@@ -5,7 +5,7 @@ PREFIX ?= /usr/local
 RELEASE := build/release
 SAMPLE_BUNDLE := build/sample
 
-.PHONY: help deps build run check check-arm64 lint fuzz-build install clean peers bench sample
+.PHONY: help deps build run check check-arm64 lint fuzz-build install clean peers bench sample builtin-rules
 
 help: ## this list
 	@grep -hE '^[a-z0-9-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## /\t/' | expand -t 14
@@ -56,6 +56,12 @@ bench: build ## time it beside ONNX Runtime and the Python ensemble (needs a Pyt
 sample: ## train models/sample again
 	@bash scripts/install-deps.sh sample
 	@/usr/bin/python3 scripts/train_sample.py
+
+builtin-rules: ## after a change of configs/rules.yaml or the built-in gate: what it comes to
+	@bash scripts/install-deps.sh build check
+	@cmake --preset debug >/dev/null
+	@cmake --build build/debug -j $(JOBS) --target test_builtin_rules -- --no-print-directory
+	@build/debug/tests/test_builtin_rules --write src/classify/builtin_rules.c
 
 install: build ## into PREFIX (default /usr/local)
 	@cmake --install $(RELEASE) --prefix $(PREFIX)

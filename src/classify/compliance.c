@@ -216,16 +216,17 @@ static alf_status read_section(loader *l, const yaml_node *section, bool *builti
 static alf_status read_root(loader *l, const yaml_node *root)
 {
     bool builtin = true;
-    l->gate->rules = arena_alloc(&l->gate->memory, GATE_MAX_RULES + compliance_table_count,
-                                 sizeof *l->gate->rules);
-    if (l->gate->rules == NULL)
-        return error_nomem(l->err, "compliance rules");
+    const yaml_node *section = NULL;
     if (root != NULL) {
         TRY(yaml_check_keys(root, top_keys, l->name, l->err));
-        const yaml_node *section = yaml_child(root, "compliance");
-        if (section != NULL)
-            TRY(read_section(l, section, &builtin));
+        section = yaml_child(root, "compliance");
     }
+    size_t most = compliance_table_count + (section != NULL ? GATE_MAX_RULES : 0);
+    l->gate->rules = arena_alloc(&l->gate->memory, most, sizeof *l->gate->rules);
+    if (l->gate->rules == NULL)
+        return error_nomem(l->err, "compliance rules");
+    if (section != NULL)
+        TRY(read_section(l, section, &builtin));
     return builtin ? add_builtins(l) : ALF_OK;
 }
 

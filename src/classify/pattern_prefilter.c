@@ -25,27 +25,6 @@ enum {
     MARGIN = 32    /* on both sides: a literal, a gram, a block */
 };
 
-/* One literal of one clause. */
-typedef struct entry {
-    uint32_t clause;
-    uint32_t group;
-} entry;
-
-typedef struct known_literal {
-    uint8_t text[LITERAL_MAX_BYTES];
-    uint8_t size;
-    uint8_t gram_at;  /* where in it its gram is */
-    uint32_t entries; /* its first one */
-    uint32_t count;   /* of its entries */
-} known_literal;
-
-typedef struct clause {
-    uint32_t pattern;
-    uint32_t groups;
-    uint32_t reach;   /* a match starts at most so many bytes before a literal of the first group */
-    uint32_t gram_at; /* where in those literals their grams are, at most */
-} clause;
-
 typedef struct slot {
     uint32_t key;
     uint32_t first; /* known literal */
@@ -66,21 +45,21 @@ typedef struct gram_table {
 typedef struct pending {
     literal text;
     uint8_t gram_at; /* of chain heads */
-    entry entry;
+    image_entry entry;
     uint32_t same; /* the one of equal text before it + 1 */
 } pending;
 
 struct prefilter {
     size_t patterns, words;
     uint64_t *always;
-    clause *clauses;
+    image_clause *clauses;
     size_t clause_count, clause_capacity;
     pending *pending;
     size_t pending_count, pending_capacity;
-    known_literal *literals; /* by gram */
-    size_t literal_count;
-    entry *entries; /* by literal */
+    image_literal *literals;
+    image_entry *entries; /* by literal */
     gram_table grams, pairs;
+    pattern_image image; /* what searches use: the lists above, or those of the program */
 };
 
 struct prefilter_scratch {
@@ -147,26 +126,24 @@ static void add_clause(prefilter *p, size_t pattern, const literal_clause *from)
 {
     uint32_t index = (uint32_t)p->clause_count++;
     p->clauses[index] =
-        (clause){(uint32_t)pattern, (uint32_t)from->count, from->groups[0].reach, 0};
+        (image_clause){(uint32_t)pattern, (uint32_t)from->count, from->groups[0].reach, 0};
     for (uint32_t g = 0; g < from->count; g++)
         for (size_t i = 0; i < from->groups[g].count; i++)
             p->pending[p->pending_count++] =
                 (pending){.text = from->groups[g].literals[i], .entry = {index, g}};
 }
 
-alf_status prefilter_add(prefilter *p, size_t pattern, const literal_need *need, bool *filtered,
-                         alf_error *err)
+alf_status prefilter_add(prefilter *p, size_t pattern, const literal_need *need, alf_error *err)
 {
     size_t literals = 0;
     for (size_t i = 0; i < need->count; i++)
         for (size_t g = 0; g < need->clauses[i].count; g++)
             literals += need->clauses[i].groups[g].count;
-    *filtered = need->count > 0 && p->pending_count + literals <= MAX_ENTRIES;
-    if (!*filtered) {
+    if (need->count == 0 || p->pending_count + literals > MAX_ENTRIES) {
         set_bit(p->always, pattern);
         return ALF_OK;
     }
-    clause *clauses =
+    image_clause *clauses =
         grow(p->clauses, p->clause_count, need->count, sizeof *clauses, &p->clause_capacity);
     if (clauses != NULL)
         p->clauses = clauses;
@@ -292,16 +269,20 @@ static uint32_t key_of(const gram_table *t, const uint8_t *at)
     return read32(at) & t->key_mask;
 }
 
+static alf_status make_tables(prefilter *p, size_t grams, size_t pairs, alf_error *err)
+{
+    bool good = make_table(&p->grams, grams, UINT32_MAX) &&
+                (pairs == 0 || make_table(&p->pairs, pairs, pair_mask()));
+    return good ? ALF_OK : error_nomem(err, "the literals of patterns");
+}
+
 /* Makes the tables and counts the literals of each gram. */
 static alf_status count_grams(prefilter *p, const uint32_t *heads, size_t count, alf_error *err)
 {
     size_t pairs = 0;
     for (size_t i = 0; i < count; i++)
         pairs += p->pending[heads[i]].text.size < GRAM;
-    bool good = make_table(&p->grams, count - pairs, UINT32_MAX) &&
-                (pairs == 0 || make_table(&p->pairs, pairs, pair_mask()));
-    if (!good)
-        return error_nomem(err, "the literals of patterns");
+    TRY(make_tables(p, count - pairs, pairs, err));
     for (size_t i = 0; i < count; i++) {
         pending *head = &p->pending[heads[i]];
         gram_table *t = table_of(p, &head->text);
@@ -331,7 +312,7 @@ static void place_literal(prefilter *p, uint32_t head, uint32_t *entry_count)
     const literal *text = &p->pending[head].text;
     gram_table *t = table_of(p, text);
     uint8_t gram_at = p->pending[head].gram_at;
-    known_literal *out = &p->literals[find_slot(t, key_of(t, text->text + gram_at))->first];
+    image_literal *out = &p->literals[find_slot(t, key_of(t, text->text + gram_at))->first];
     while (out->size > 0)
         out++;
     memcpy(out->text, text->text, sizeof out->text);
@@ -339,7 +320,7 @@ static void place_literal(prefilter *p, uint32_t head, uint32_t *entry_count)
     out->gram_at = gram_at;
     out->entries = *entry_count;
     for (uint32_t i = head + 1; i != 0; i = p->pending[i - 1].same) {
-        entry e = p->pending[i - 1].entry;
+        image_entry e = p->pending[i - 1].entry;
         p->entries[(*entry_count)++] = e;
         if (e.group == 0 && p->clauses[e.clause].gram_at < gram_at)
             p->clauses[e.clause].gram_at = gram_at;
@@ -369,9 +350,62 @@ alf_status prefilter_finish(prefilter *p, alf_error *err)
             place_literal(p, heads[i], &entry_count);
         mem_free(p->pending);
         p->pending = NULL;
+        p->image = (pattern_image){.clauses = p->clauses,
+                                   .literals = p->literals,
+                                   .entries = p->entries,
+                                   .clause_count = (uint32_t)p->clause_count,
+                                   .literal_count = (uint32_t)count,
+                                   .entry_count = entry_count};
     }
     mem_free(heads);
     return status;
+}
+
+/* ---- from an image ---- */
+
+/* The literals of a gram stand together: its first one makes the gram known. */
+static void enter_literal(prefilter *p, uint32_t index)
+{
+    const image_literal *text = &p->image.literals[index];
+    gram_table *t = text->size >= GRAM ? &p->grams : &p->pairs;
+    uint32_t key = key_of(t, text->text + text->gram_at);
+    slot *s = find_slot(t, key);
+    if (s->count == 0)
+        *s = (slot){.key = key, .first = index};
+    s->count++;
+    t->known[hash_key(key) >> t->shift] = 1;
+}
+
+alf_status prefilter_from_image(size_t patterns, const pattern_image *image, prefilter **out,
+                                alf_error *err)
+{
+    *out = prefilter_new(patterns);
+    if (*out == NULL)
+        return error_nomem(err, "patterns");
+    prefilter *p = *out;
+    p->image = *image;
+    size_t pairs = 0;
+    for (uint32_t i = 0; i < image->literal_count; i++)
+        pairs += image->literals[i].size < GRAM;
+    TRY(make_tables(p, image->literal_count - pairs, pairs, err));
+    for (uint32_t i = 0; i < image->literal_count; i++)
+        enter_literal(p, i);
+    for (size_t i = 0; i < patterns; i++)
+        set_bit(p->always, i);
+    for (uint32_t i = 0; i < image->clause_count; i++)
+        p->always[image->clauses[i].pattern / 64] &=
+            ~(UINT64_C(1) << (image->clauses[i].pattern % 64));
+    return ALF_OK;
+}
+
+const pattern_image *prefilter_image(const prefilter *p)
+{
+    return &p->image;
+}
+
+bool prefilter_is_filtered(const prefilter *p, size_t pattern)
+{
+    return (p->always[pattern / 64] >> (pattern % 64) & 1) == 0;
 }
 
 void prefilter_distrust(prefilter *p, size_t pattern)
@@ -391,8 +425,8 @@ prefilter_scratch *prefilter_scratch_new(const prefilter *p)
     prefilter_scratch *s = mem_calloc(1, sizeof *s);
     if (s == NULL)
         return NULL;
-    s->progress = mem_calloc(p->clause_count + 1, sizeof *s->progress);
-    s->start = mem_calloc(p->clause_count + 1, sizeof *s->start);
+    s->progress = mem_calloc(p->image.clause_count + 1, sizeof *s->progress);
+    s->start = mem_calloc(p->image.clause_count + 1, sizeof *s->start);
     if (s->progress == NULL || s->start == NULL) {
         prefilter_scratch_free(s);
         return NULL;
@@ -429,7 +463,7 @@ static void fold_window(prefilter_scratch *s, alf_span text, size_t begin, size_
         s->folded[MARGIN - 1] = LITERAL_START;
 }
 
-static bool is_there(const known_literal *text, const uint8_t *at)
+static bool is_there(const image_literal *text, const uint8_t *at)
 {
     uint64_t low = read64(at) ^ read64(text->text);
     uint64_t high = read64(at + 8) ^ read64(text->text + 8);
@@ -454,14 +488,14 @@ static void add_candidate(const prefilter_answer *out, uint32_t pattern, size_t 
 }
 
 /* A literal whose gram is at place (0: the start of the text, 1: its first byte) has been found. */
-static void take_literal(const prefilter *p, prefilter_scratch *s, const known_literal *found,
+static void take_literal(const prefilter *p, prefilter_scratch *s, const image_literal *found,
                          size_t place, const prefilter_answer *out)
 {
     for (uint32_t i = 0; i < found->count; i++) {
-        const entry *e = &p->entries[found->entries + i];
+        const image_entry *e = &p->image.entries[found->entries + i];
         if (s->progress[e->clause] != e->group)
             continue;
-        const clause *c = &p->clauses[e->clause];
+        const image_clause *c = &p->image.clauses[e->clause];
         if (e->group == 0) {
             size_t back = (size_t)c->reach + c->gram_at + 1;
             s->start[e->clause] = c->reach != LITERAL_FAR && place > back ? place - back : 0;
@@ -475,7 +509,7 @@ static void look_up(const prefilter *p, prefilter_scratch *s, const gram_table *
                     const uint8_t *at, size_t place, const prefilter_answer *out)
 {
     const slot *found = find_slot(t, key_of(t, at));
-    const known_literal *text = p->literals + found->first;
+    const image_literal *text = p->image.literals + found->first;
     for (uint32_t i = 0; i < found->count; i++, text++)
         if (is_there(text, at - text->gram_at))
             take_literal(p, s, text, place, out);
@@ -520,9 +554,9 @@ void prefilter_search(const prefilter *p, prefilter_scratch *s, alf_span text,
                       const prefilter_answer *out)
 {
     memcpy(out->candidates, p->always, p->words * sizeof *out->candidates);
-    if (p->clause_count == 0)
+    if (p->image.clause_count == 0)
         return;
-    memset(s->progress, 0, p->clause_count);
+    memset(s->progress, 0, p->image.clause_count);
     if (text.size == 0)
         text = SPAN_LITERAL("");
     size_t begin = 0;

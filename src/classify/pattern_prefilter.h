@@ -8,6 +8,7 @@
 #ifndef ALF_CLASSIFY_PATTERN_PREFILTER_H
 #define ALF_CLASSIFY_PATTERN_PREFILTER_H
 
+#include "classify/pattern_image.h"
 #include "classify/pattern_literal.h"
 
 typedef struct prefilter prefilter;
@@ -16,11 +17,19 @@ typedef struct prefilter_scratch prefilter_scratch;
 prefilter *prefilter_new(size_t patterns); /* NULL: out of memory */
 void prefilter_free(prefilter *p);
 
-/* What pattern needs; false in *filtered when it is always a candidate: it needs nothing, or there
- * would be too many literals. */
-alf_status prefilter_add(prefilter *p, size_t pattern, const literal_need *need, bool *filtered,
-                         alf_error *err);
+/* What pattern needs. It is always a candidate when it needs nothing, or there would be too many
+ * literals. */
+alf_status prefilter_add(prefilter *p, size_t pattern, const literal_need *need, alf_error *err);
 alf_status prefilter_finish(prefilter *p, alf_error *err);
+
+/* A finished filter from the lists of another one of as many patterns; they are borrowed. *out is
+ * to be freed in any case. */
+alf_status prefilter_from_image(size_t patterns, const pattern_image *image, prefilter **out,
+                                alf_error *err);
+/* The lists of a finished filter, without its hash. */
+const pattern_image *prefilter_image(const prefilter *p);
+/* Whether the pattern is tried only on texts that have one of its literals. */
+bool prefilter_is_filtered(const prefilter *p, size_t pattern);
 
 /* From now on the pattern is always a candidate. Only before the filter is shared. */
 void prefilter_distrust(prefilter *p, size_t pattern);

@@ -44,9 +44,10 @@ typedef struct compiled {
 struct slow_pattern {
     compiled compiled; /* code NULL: not yet. Constant once ready */
     atomic_bool ready; /* set under the lock, after all else */
-    bool caseless, utf;
-    size_t size;
-    char text[];
+    bool caseless;
+    bool utf; /* known once compiled */
+    alf_span text;
+    char *own; /* the text's copy; NULL: it is borrowed */
 };
 
 static pthread_mutex_t compiling = PTHREAD_MUTEX_INITIALIZER;
@@ -96,15 +97,17 @@ static bool needs_utf(alf_span pattern)
     return span_starts(pattern, SPAN_LITERAL("(*UTF"));
 }
 
-static alf_status compile_with(const slow_pattern *p, pcre2_compile_context *context,
-                               pcre2_code **out, alf_error *err)
+static alf_status compile_with(slow_pattern *p, pcre2_compile_context *context, pcre2_code **out,
+                               alf_error *err)
 {
+    p->utf = needs_utf(p->text);
     uint32_t options = PCRE2_DOTALL | PCRE2_NEVER_BACKSLASH_C | PCRE2_USE_OFFSET_LIMIT;
     options |= p->caseless ? PCRE2_CASELESS : 0;
     options |= p->utf ? PCRE2_UTF | PCRE2_MATCH_INVALID_UTF : PCRE2_NEVER_UTF;
     int number;
     PCRE2_SIZE offset;
-    *out = pcre2_compile((PCRE2_SPTR)p->text, p->size, options, &number, &offset, context);
+    *out =
+        pcre2_compile((PCRE2_SPTR)p->text.data, p->text.size, options, &number, &offset, context);
     if (*out != NULL)
         return ALF_OK;
     if (number == PCRE2_ERROR_HEAP_FAILED || number == PCRE2_ERROR_NOMEMORY)
@@ -127,27 +130,42 @@ static alf_status check_text(alf_span text, alf_error *err)
     return ALF_OK;
 }
 
-alf_status slow_new(const pattern_spec *spec, slow_pattern **out, alf_error *err)
+slow_pattern *slow_list_new(size_t count)
+{
+    return mem_calloc(count > 0 ? count : 1, sizeof(slow_pattern));
+}
+
+slow_pattern *slow_at(slow_pattern *list, size_t i)
+{
+    return &list[i];
+}
+
+void slow_borrow(slow_pattern *p, const pattern_spec *spec)
+{
+    p->caseless = spec->caseless;
+    p->text = spec->text;
+    atomic_init(&p->ready, false);
+}
+
+alf_status slow_init(slow_pattern *p, const pattern_spec *spec, alf_error *err)
 {
     TRY(check_text(spec->text, err));
-    slow_pattern *p = mem_calloc(1, sizeof *p + spec->text.size + 1);
-    if (p == NULL)
+    p->own = mem_alloc(spec->text.size);
+    if (p->own == NULL)
         return error_nomem(err, "a pattern");
-    p->caseless = spec->caseless;
-    p->utf = needs_utf(spec->text);
-    p->size = spec->text.size;
-    memcpy(p->text, spec->text.data, p->size);
-    atomic_init(&p->ready, false);
-    *out = p;
+    memcpy(p->own, spec->text.data, spec->text.size);
+    slow_borrow(p, spec);
+    p->text.data = p->own;
     return ALF_OK;
 }
 
-void slow_free(slow_pattern *p)
+void slow_list_free(slow_pattern *list, size_t count)
 {
-    if (p == NULL)
-        return;
-    pcre2_code_free(p->compiled.code);
-    mem_free(p);
+    for (size_t i = 0; list != NULL && i < count; i++) {
+        pcre2_code_free(list[i].compiled.code);
+        mem_free(list[i].own);
+    }
+    mem_free(list);
 }
 
 alf_status slow_check(slow_pattern *p, alf_error *err)
@@ -197,12 +215,12 @@ static alf_status get_ready(slow_pattern *p, alf_error *err)
 
 alf_span slow_text(const slow_pattern *p)
 {
-    return span_of(p->text, p->size);
+    return p->text;
 }
 
 bool slow_is_utf(const slow_pattern *p)
 {
-    return p->utf;
+    return needs_utf(p->text);
 }
 
 slow_scratch *slow_scratch_new(void)

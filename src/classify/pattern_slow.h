@@ -7,9 +7,15 @@
 typedef struct slow_pattern slow_pattern;
 typedef struct slow_scratch slow_scratch;
 
+/* Patterns to be set up one by one, NULL when out of memory; freed together. */
+slow_pattern *slow_list_new(size_t count);
+slow_pattern *slow_at(slow_pattern *list, size_t i);
+void slow_list_free(slow_pattern *list, size_t count);
+
 /* Nothing is compiled yet. ALF_E_CONFIG or ALF_E_LIMIT when the text cannot be a pattern. */
-alf_status slow_new(const pattern_spec *spec, slow_pattern **out, alf_error *err);
-void slow_free(slow_pattern *p);
+alf_status slow_init(slow_pattern *p, const pattern_spec *spec, alf_error *err);
+/* The same for a text that is known to be right and outlives the pattern. */
+void slow_borrow(slow_pattern *p, const pattern_spec *spec);
 /* Compiles, before the pattern is shared. ALF_E_CONFIG with the place and the reason when it is
  * wrong. */
 alf_status slow_check(slow_pattern *p, alf_error *err);

@@ -2,9 +2,11 @@
  * Pattern sets. Building: (1) PCRE2 compiles every pattern that is not vetted; (2) the literals
  * that each needs make the filter; (3) the filter is tried on samples made from each pattern that
  * is not vetted: one that PCRE2 finds where the filter does not see it is taken out of the filter.
+ * Of the built-in patterns all that is done in advance: their filter is part of the program.
  */
 #include "classify/patterns.h"
 
+#include "base/hash.h"
 #include "base/mem.h"
 #include "base/span.h"
 #include "classify/pattern_prefilter.h"
@@ -15,9 +17,8 @@ enum { TREE_MEMORY = 64 << 20 /* of one pattern */ };
 
 struct pattern_set {
     size_t count;
-    slow_pattern **slow; /* per pattern */
-    prefilter *filter;   /* NULL: every pattern is always a candidate */
-    bool *filtered;      /* per pattern: it has literals in the filter */
+    slow_pattern *slow; /* per pattern */
+    prefilter *filter;  /* NULL: every pattern is always a candidate */
 };
 
 struct pattern_scratch {
@@ -39,9 +40,10 @@ typedef struct build {
 static alf_status check_patterns(build *b, size_t *bad)
 {
     for (size_t i = 0; i < b->set->count; i++) {
-        alf_status status = slow_new(&b->specs[i], &b->set->slow[i], b->err);
+        slow_pattern *slow = slow_at(b->set->slow, i);
+        alf_status status = slow_init(slow, &b->specs[i], b->err);
         if (status == ALF_OK && !b->specs[i].vetted)
-            status = slow_check(b->set->slow[i], b->err);
+            status = slow_check(slow, b->err);
         if (status != ALF_OK) {
             *bad = status == ALF_E_NOMEM ? b->set->count : i;
             return status;
@@ -55,9 +57,10 @@ static alf_status parse(build *b, size_t i, const pattern_node **out)
 {
     *out = NULL;
     arena_reset(&b->tree);
-    if (slow_is_utf(b->set->slow[i]))
+    const slow_pattern *slow = slow_at(b->set->slow, i);
+    if (slow_is_utf(slow))
         return ALF_OK;
-    return pattern_parse(slow_text(b->set->slow[i]), &b->tree, out, b->err);
+    return pattern_parse(slow_text(slow), &b->tree, out, b->err);
 }
 
 static alf_status add_literals(build *b, size_t i)
@@ -67,13 +70,13 @@ static alf_status add_literals(build *b, size_t i)
     TRY(parse(b, i, &tree));
     if (tree != NULL)
         TRY(pattern_literals(tree, &b->tree, &need, b->err));
-    return prefilter_add(b->set->filter, i, &need, &b->set->filtered[i], b->err);
+    return prefilter_add(b->set->filter, i, &need, b->err);
 }
 
 /* Whether the filter lets PCRE2 find pattern i in s->text if it is there. */
 static alf_status try_sample(build *b, size_t i, pattern_scratch *s, bool *good)
 {
-    slow_pattern *slow = b->set->slow[i];
+    slow_pattern *slow = slow_at(b->set->slow, i);
     bool truth = false, found = false;
     prefilter_search(b->set->filter, s->filter, s->text, &s->answer);
     bool candidate = (s->answer.candidates[i / 64] >> (i % 64) & 1) != 0;
@@ -101,7 +104,6 @@ static alf_status check_filter(build *b, size_t i, pattern_scratch *s)
         if (good)
             continue;
         prefilter_distrust(b->set->filter, i);
-        b->set->filtered[i] = false;
         break;
     }
     return ALF_OK;
@@ -120,7 +122,7 @@ static alf_status build_filter(build *b)
         return error_nomem(b->err, "patterns");
     alf_status status = ALF_OK;
     for (size_t i = 0; i < b->set->count && status == ALF_OK; i++)
-        if (b->set->filtered[i] && !b->specs[i].vetted)
+        if (!b->specs[i].vetted && prefilter_is_filtered(b->set->filter, i))
             status = check_filter(b, i, s);
     pattern_scratch_free(s);
     return status;
@@ -130,14 +132,12 @@ static alf_status build_filter(build *b)
 
 static pattern_set *empty_set(size_t count)
 {
-    size_t n = count > 0 ? count : 1;
     pattern_set *set = mem_calloc(1, sizeof *set);
     if (set == NULL)
         return NULL;
     set->count = count;
-    set->slow = mem_calloc(n, sizeof(slow_pattern *));
-    set->filtered = mem_calloc(n, sizeof *set->filtered);
-    if (set->slow != NULL && set->filtered != NULL)
+    set->slow = slow_list_new(count);
+    if (set->slow != NULL)
         return set;
     pattern_set_free(set);
     return NULL;
@@ -175,14 +175,40 @@ alf_status pattern_set_new(const pattern_spec *specs, size_t count, bool filtere
     return status;
 }
 
+uint64_t pattern_specs_hash(const pattern_spec *specs, size_t count)
+{
+    uint64_t hash = count;
+    for (size_t i = 0; i < count; i++)
+        hash = hash_bytes(specs[i].text.data, specs[i].text.size, hash + specs[i].caseless);
+    return hash;
+}
+
+alf_status pattern_set_from_image(const pattern_spec *specs, size_t count,
+                                  const pattern_image *image, pattern_set **out, alf_error *err)
+{
+    pattern_set *set = empty_set(count);
+    if (set == NULL)
+        return error_nomem(err, "patterns");
+    for (size_t i = 0; i < count; i++)
+        slow_borrow(slow_at(set->slow, i), &specs[i]);
+    alf_status status = prefilter_from_image(count, image, &set->filter, err);
+    if (status == ALF_OK)
+        *out = set;
+    else
+        pattern_set_free(set);
+    return status;
+}
+
+const pattern_image *pattern_set_image(const pattern_set *set)
+{
+    return prefilter_image(set->filter);
+}
+
 void pattern_set_free(pattern_set *set)
 {
     if (set == NULL)
         return;
-    for (size_t i = 0; set->slow != NULL && i < set->count; i++)
-        slow_free(set->slow[i]);
-    mem_free(set->slow);
-    mem_free(set->filtered);
+    slow_list_free(set->slow, set->count);
     prefilter_free(set->filter);
     mem_free(set);
 }
@@ -194,7 +220,7 @@ size_t pattern_set_count(const pattern_set *set)
 
 bool pattern_set_is_filtered(const pattern_set *set, size_t i)
 {
-    return set->filtered[i];
+    return set->filter != NULL && prefilter_is_filtered(set->filter, i);
 }
 
 pattern_scratch *pattern_scratch_new(const pattern_set *set)
@@ -255,7 +281,7 @@ static bool next_candidate(const pattern_scratch *scratch, size_t end, size_t *i
 static alf_status search_one(const pattern_set *set, pattern_scratch *s, size_t i, bool *found,
                              alf_error *err)
 {
-    return slow_search(set->slow[i], s->slow, s->text, s->answer.from[i], found, err);
+    return slow_search(slow_at(set->slow, i), s->slow, s->text, s->answer.from[i], found, err);
 }
 
 bool pattern_set_may_match(const pattern_scratch *scratch, size_t begin, size_t end)

@@ -19,12 +19,20 @@ struct rules {
 
 enum { RULES_MEMORY = 64 << 20 };
 
+/* Makes room. */
+static alf_status reserve(rules *r, size_t rule_count, size_t pattern_count, alf_error *err)
+{
+    r->rule_of = arena_alloc(&r->memory, pattern_count, sizeof *r->rule_of);
+    r->entries = arena_alloc(&r->memory, rule_count, sizeof *r->entries);
+    if (r->rule_of == NULL || r->entries == NULL)
+        return error_nomem(err, "rules");
+    r->count = rule_count;
+    return ALF_OK;
+}
+
 static alf_status add_patterns(const rules_file *f, bool vetted, rules *r, pattern_list *list,
                                alf_error *err)
 {
-    r->rule_of = arena_alloc(&r->memory, f->pattern_count, sizeof *r->rule_of);
-    if (r->rule_of == NULL)
-        return error_nomem(err, "rules");
     r->begin = list->count;
     for (size_t i = 0; i < f->count; i++) {
         const yaml_node *node = f->rules[i].patterns;
@@ -40,10 +48,6 @@ static alf_status add_patterns(const rules_file *f, bool vetted, rules *r, patte
 
 static alf_status copy_entries(const rules_file *f, rules *r, alf_error *err)
 {
-    r->entries = arena_alloc(&r->memory, f->count, sizeof *r->entries);
-    if (r->entries == NULL)
-        return error_nomem(err, "rules");
-    r->count = f->count;
     for (size_t i = 0; i < f->count; i++) {
         const rule_def *def = &f->rules[i];
         const char *name = arena_strndup(&r->memory, def->name.data, def->name.size);
@@ -69,10 +73,53 @@ alf_status rules_read(const yaml_node *root, const char *name, bool vetted, patt
     arena_init(&memory, RULES_MEMORY);
     alf_status status = rules_file_read(root, name, &memory, &file, err);
     if (status == ALF_OK)
+        status = reserve(r, file.count, file.pattern_count, err);
+    if (status == ALF_OK)
         status = copy_entries(&file, r, err);
     if (status == ALF_OK)
         status = add_patterns(&file, vetted, r, list, err);
     arena_fini(&memory);
+    if (status == ALF_OK)
+        *out = r;
+    else
+        rules_free(r);
+    return status;
+}
+
+static alf_status copy_builtin(const builtin_rules *from, rules *r, pattern_list *list,
+                               alf_error *err)
+{
+    const char *const *text = from->patterns;
+    r->begin = list->count;
+    for (size_t i = 0; i < from->rule_count; i++) {
+        const builtin_rule *rule = &from->rules[i];
+        alf_span name = span_from_string(rule->name);
+        r->entries[i] = (rule_match){true, rule->category, rule->confidence, name};
+        for (uint32_t k = 0; k < rule->patterns; k++) {
+            pattern_spec spec = {span_from_string(*text++), from->caseless, true};
+            r->rule_of[list->count - r->begin] = (uint32_t)i;
+            TRY(pattern_list_add(list, &spec, NULL, name, err));
+        }
+    }
+    r->end = list->count;
+    r->no_match =
+        (rule_match){.category = from->default_category, .confidence = from->default_confidence};
+    return ALF_OK;
+}
+
+alf_status rules_built_in(const builtin_rules *from, pattern_list *list, rules **out,
+                          alf_error *err)
+{
+    size_t patterns = 0;
+    for (size_t i = 0; i < from->rule_count; i++)
+        patterns += from->rules[i].patterns;
+    rules *r = mem_calloc(1, sizeof *r);
+    if (r == NULL)
+        return error_nomem(err, "rules");
+    arena_init(&r->memory, RULES_MEMORY);
+    alf_status status = reserve(r, from->rule_count, patterns, err);
+    if (status == ALF_OK)
+        status = copy_builtin(from, r, list, err);
     if (status == ALF_OK)
         *out = r;
     else

@@ -6,6 +6,7 @@
 #ifndef ALF_CLASSIFY_RULES_H
 #define ALF_CLASSIFY_RULES_H
 
+#include "classify/builtin_rules.h"
 #include "classify/pattern_list.h"
 #include "classify/verdict.h"
 
@@ -15,6 +16,9 @@ typedef struct rules rules;
  * list. An error gives line, key and what was expected. */
 alf_status rules_read(const yaml_node *root, const char *name, bool vetted, pattern_list *list,
                       rules **out, alf_error *err);
+/* The same from what the built-in file came to; it is borrowed for good. */
+alf_status rules_built_in(const builtin_rules *from, pattern_list *list, rules **out,
+                          alf_error *err);
 void rules_free(rules *r);
 
 size_t rules_count(const rules *r);
