@@ -406,7 +406,7 @@ static bool read_body(connection *c)
             return true;
         }
         if (result == HTTP_CHUNKS_MORE) {
-            double earned = (double)(c->body_size / RATE);
+            double earned = (double)c->body_size / RATE;
             c->deadline = after(c->body_started, settings_of(c)->body_seconds + earned);
             return false;
         }

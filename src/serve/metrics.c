@@ -5,8 +5,8 @@
 
 #include <string.h>
 
-#define US 1000u
-#define MS 1000000u
+#define US UINT64_C(1000)
+#define MS UINT64_C(1000000)
 
 const metrics_bounds metrics_milliseconds = {{5 * US, 10 * US, 25 * US, 50 * US, 100 * US, 250 * US,
                                               500 * US, 1 * MS, 2500 * US, 5 * MS, 10 * MS, 25 * MS,
@@ -15,7 +15,7 @@ const metrics_bounds metrics_milliseconds = {{5 * US, 10 * US, 25 * US, 50 * US,
                                              1e6};
 const metrics_bounds metrics_seconds = {{100 * US, 250 * US, 500 * US, 1 * MS, 2500 * US, 5 * MS,
                                          10 * MS, 25 * MS, 50 * MS, 100 * MS, 250 * MS, 500 * MS,
-                                         1000 * MS, 2500ull * MS, 5000ull * MS, 10000ull * MS},
+                                         1000 * MS, 2500 * MS, 5000 * MS, 10000 * MS},
                                         16,
                                         1e9};
 const metrics_bounds metrics_logs = {{1, 2, 4, 8, 16, 32, 64, 128, 256, 512, 1024, 4096}, 12, 1};
