@@ -1,6 +1,7 @@
 /* fuzz: convert. Any joblib file through the readers of scikit-learn estimators and the joblib
  * engine: whatever an extractor accepts must pass forest_check and be walkable. */
 #include "codec/joblib.h"
+#include "convert/emit.h"
 #include "convert/extract.h"
 #include "convert/reference.h"
 
@@ -59,10 +60,12 @@ static void try_all(const value *v)
 {
     arena a;
     scaler s;
+    onnx_model *graph;
     class_labels labels;
     double x[4] = {0};
     arena_init(&a, 16 << 20);
-    (void)extract_scaler(v, &a, &s, NULL);
+    if (extract_scaler(v, &a, &s, NULL) == ALF_OK && emit_scaler(&s, &graph, NULL) == ALF_OK)
+        onnx_free(graph);
     (void)reference_scale(v, x, 4, x, NULL);
     (void)extract_labels(v, &a, &labels, NULL);
     try_forest(v, &a);
