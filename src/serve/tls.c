@@ -120,5 +120,5 @@ int64_t tls_expires(SSL_CTX *context)
     int64_t year_of_era = y - era * 400;
     int64_t days = era * 146097 + year_of_era * 365 + year_of_era / 4 - year_of_era / 100 +
                    day_of_year - 719468;
-    return days * 86400 + parts.tm_hour * 3600 + parts.tm_min * 60 + parts.tm_sec;
+    return days * 86400 + (int64_t)parts.tm_hour * 3600 + (int64_t)parts.tm_min * 60 + parts.tm_sec;
 }
