@@ -106,10 +106,18 @@ void control_use(server *s, generation *g)
     s->current = g;
 }
 
+/* MOST_ALIVE: endless requests keep old generations in memory; reloads must not pile them up. */
+enum { MOST_ALIVE = 8 };
+
 static alf_status load(server *s, alf_error *err)
 {
     generation *g;
     mail *list;
+    if (generation_alive() >= MOST_ALIVE)
+        return error_set(err, ALF_E_LIMIT,
+                         "%d earlier configurations are in use by requests under way; try again "
+                         "when they are done",
+                         (int)MOST_ALIVE - 1);
     TRY(generation_load(s->source, s->generations + 1, &g, err));
     alf_status status = check_complete(s->current, g, err);
     if (status == ALF_OK)

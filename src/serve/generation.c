@@ -11,6 +11,13 @@
 
 enum { PROOF_BATCH = 128 };
 
+static atomic_uint alive;
+
+unsigned generation_alive(void)
+{
+    return atomic_load(&alive);
+}
+
 static alf_status check_verdicts(const verdict *verdicts, size_t n, size_t before, alf_error *err)
 {
     for (size_t i = 0; i < n; i++)
@@ -110,6 +117,7 @@ alf_status generation_load(const serve_source *source, uint64_t number, generati
     g->number = number;
     g->loaded_at = (int64_t)time(NULL);
     atomic_init(&g->references, 1);
+    atomic_fetch_add(&alive, 1);
     status = load_parts(g, err);
     if (status != ALF_OK) {
         generation_release(g);
@@ -130,6 +138,7 @@ void generation_release(generation *g)
         return;
     classifier_free(g->classifier);
     SSL_CTX_free(g->tls);
+    atomic_fetch_sub(&alive, 1);
     g->source->unload(&g->plan);
     mem_free(g);
 }

@@ -27,6 +27,9 @@ typedef struct generation {
 alf_status generation_load(const serve_source *source, uint64_t number, generation **out,
                            alf_error *err);
 
+/* How many are in memory: more than one while requests use earlier ones. */
+unsigned generation_alive(void);
+
 void generation_hold(generation *g);
 void generation_release(generation *g); /* NULL allowed; the last one frees it */
 

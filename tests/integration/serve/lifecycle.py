@@ -101,6 +101,32 @@ equal(load.bad, [], "requests that failed while reloading")
 print(f"{load.done} requests during {RELOADS} reloads")
 check(load.done > RELOADS, "there was no load")
 
+# Streams that do not end keep the generation they began with; reloads do not pile up without end.
+streams = []
+refused = 0
+for i in range(10):
+    s = socket.create_connection(("127.0.0.1", server.port))
+    s.sendall(b"POST /classify/batch HTTP/1.1\r\nHost: a\r\nContent-Type: application/x-ndjson\r\nTransfer-Encoding: chunked\r\n\r\n2\r\na\n\r\n")
+    s.settimeout(60)
+    check(b" 200 " in s.recv(4000), "a stream begins")
+    streams.append(s)
+    status, answer = server.json("POST", "/admin/reload", headers=ADMIN)
+    RELOADS += status == 200
+    refused += status == 500 and "under way" in answer["detail"]
+    time.sleep(0.2)
+check(refused >= 2, refused)
+for s in streams:
+    s.sendall(b"2\r\nb\n\r\n0\r\n\r\n")
+for s in streams:
+    data = b""
+    while not data.endswith(b"0\r\n\r\n"):
+        data += s.recv(4000)
+    check(b'"category"' in data, "the stream goes on after reloads")
+    s.close()
+time.sleep(0.3)
+equal(server.json("POST", "/admin/reload", headers=ADMIN)[0], 200, "reload when they are done")
+RELOADS += 1
+
 # A failed reload changes nothing and says why: in the answer, the log, the metric, the statistics.
 good = word
 for make, what in ((lambda: write("rules.yaml", "categories: [\n"), "rules.yaml"),
@@ -119,7 +145,7 @@ equal(status, 500, answer)
 equal(server.json("GET", "/health")[0], 200, "health is that of what runs")
 os.rename(path("gone.onnx"), path("bundle/xgboost.onnx"))
 values = server.metrics()
-equal(values['ai_filter_reloads_total{result="failed"}'], 5, "failed")
+equal(values['ai_filter_reloads_total{result="failed"}'], 5 + refused, "failed")
 equal(values['ai_filter_reloads_total{result="done"}'], RELOADS, "done")
 log = server.stop()
 check("the reload failed" in log, "the log says nothing of it")
