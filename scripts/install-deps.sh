@@ -19,11 +19,12 @@ packages_of() {
             libbz2-dev liblzma-dev liblz4-dev libssl-dev libevent-dev libcmocka-dev
         ;;
     peers) echo python3 python3-venv python3-pip ;;
+    deploy) echo yamllint prometheus systemd curl jq procps python3 ;;
     bench) echo python3-yaml ;;
     sample) echo python3-sklearn python3-xgboost python3-joblib ;;
     conformance) echo libonnx-testdata ;;
     *)
-        echo "install-deps: unknown group '$1' (build, check, lint, fuzz, peers, arm64, sample, bench, conformance)" >&2
+        echo "install-deps: unknown group '$1' (build, check, lint, fuzz, peers, arm64, sample, bench, deploy, conformance)" >&2
         exit 2
         ;;
     esac

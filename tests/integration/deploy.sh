@@ -42,7 +42,10 @@ if have promtool; then
 else
     skip "promtool is not installed"
 fi
+# JSON schemas of Kubernetes come with a Python package; the environment is that of `make peers`.
 kubernetes=build/peers/bin/kubernetes-validate
+[ ! -x build/peers/bin/python ] || [ -x "$kubernetes" ] ||
+    build/peers/bin/python -m pip --disable-pip-version-check install --quiet --retries 1 --timeout 20 kubernetes-validate==1.37.0 >/dev/null 2>&1
 if [ -x "$kubernetes" ]; then
     for file in deploy/kubernetes/*.yaml; do
         case $file in */kustomization.yaml | */config.yaml) continue ;; esac
@@ -88,8 +91,8 @@ if [ "$(id -u)" -ne 0 ] || ! start /usr/bin/ai-log-filter version >/dev/null 2>&
 else
     # A free port, found by listening on port 0 for a moment.
     port=$(/usr/bin/python3 -c 'import socket; s = socket.socket(); s.bind(("127.0.0.1", 0)); print(s.getsockname()[1])')
-    MODEL_PATH=/models ALF_LISTEN=127.0.0.1:$port start /usr/bin/ai-log-filter serve --config /etc/ai-log-filter/config.yaml \
-        >"$work/service.log" 2>&1 &
+    MODEL_PATH=/models ALF_LISTEN=127.0.0.1:$port unshare --mount -- sh -c "$inside" "$work/image" \
+        /usr/bin/ai-log-filter serve --config /etc/ai-log-filter/config.yaml >"$work/service.log" 2>&1 &
     service=$!
     healthy() { ALF_LISTEN=127.0.0.1:$port start /usr/bin/ai-log-filter healthcheck; }
     for _ in $(seq 50); do
@@ -104,7 +107,13 @@ else
     check "classify in the image" classified
     curl -sf --max-time 5 "http://127.0.0.1:$port/metrics" >"$work/metrics"
     check "metrics" grep -q ai_filter_logs_processed_total "$work/metrics"
-    have promtool && check "promtool check metrics" sh -c "promtool check metrics <'$work/metrics'"
+    # Three names with units that Prometheus would not choose are a promise to users.
+    clean() {
+        promtool check metrics <"$work/metrics" 2>&1 |
+            grep -vE '^ai_filter_(inference_time_ms|onnx_inference_time_ms|onnx_model_size_kb) metric names should not contain abbreviated units$' >"$work/lint"
+        cat "$work/lint" && [ ! -s "$work/lint" ]
+    }
+    have promtool && check "promtool check metrics" clean
     # Every metric that alerts and dashboard use is one that the service has.
     grep -ohE 'ai_filter_[a-z_]+' deploy/prometheus/alerts.yml deploy/grafana/dashboards/*.json | sed -E 's/_(bucket|sum|count)$//' |
         sort -u >"$work/used"
@@ -114,7 +123,7 @@ else
     sort -u -o "$work/there" "$work/there"
     unknown() { [ -z "$(comm -23 "$work/used" "$work/there" | tee /dev/stderr)" ]; }
     check "alerts and dashboard use metrics that exist" unknown
-    user() { [ "$(ps -o uid= -p "$(pgrep -P "$service" || echo "$service")" | tr -d ' ')" = 65532 ] || ps -o uid=,args= -p "$service" | grep -q '^ *65532'; }
+    user() { grep -q '^Uid:[[:space:]]*65532' "/proc/$service/status"; }
     check "the service runs as its own user" user
     kill -TERM "$service"
     wait "$service"
