@@ -36,4 +36,7 @@ rm -f "$work/million.log"
     "${cases[@]}" --logs "$logs" --rules configs/rules.yaml --work "$work" --rounds "$rounds" \
     --markdown docs/benchmarks.md --json docs/benchmarks.json
 rm -f "$work/million.log"
+bundle=$work/bundle-sample
+[ -d "$work/bundle-v3" ] && bundle=$work/bundle-v3
+bash bench/serve.sh "$program" "$bundle" "$logs" >>docs/benchmarks.md
 sed -n '1,200p' docs/benchmarks.md

@@ -20,7 +20,7 @@ packages_of() {
         ;;
     peers) echo python3 python3-venv python3-pip ;;
     deploy) echo yamllint prometheus systemd curl jq procps python3 ;;
-    bench) echo python3-yaml ;;
+    bench) echo python3-yaml wrk curl ;;
     sample) echo python3-sklearn python3-xgboost python3-joblib ;;
     conformance) echo libonnx-testdata ;;
     *)
