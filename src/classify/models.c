@@ -413,6 +413,14 @@ alf_status models_open(models *m, const char *folder, const models_options *opti
     return in_folder(open_components(m, folder, options, err), folder, err);
 }
 
+bool models_use_joblib(const models *m)
+{
+    for (models_component i = MODELS_TEXT; i < MODELS_COMPONENTS; i++)
+        if (m->origin[i] == MODELS_FROM_JOBLIB || m->origin[i] == MODELS_FELL_BACK)
+            return true;
+    return false;
+}
+
 const char *models_origin_name(models_origin origin)
 {
     return origin == MODELS_ABSENT ? NULL : origin == MODELS_FROM_ONNX ? "onnx" : "joblib";

@@ -111,6 +111,8 @@ typedef struct models {
 alf_status models_open(models *m, const char *folder, const models_options *options,
                        alf_error *err);
 
+/* Whether a component runs from a joblib model. */
+bool models_use_joblib(const models *m);
 /* "onnx" or "joblib"; NULL for an absent component. */
 const char *models_origin_name(models_origin origin);
 

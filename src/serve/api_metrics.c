@@ -25,14 +25,28 @@ static void put_models(const models *m, buf *out)
 {
     static const models_file files[] = {MODELS_CLASSIFIER, MODELS_ANOMALY};
     static const char *const names[] = {"tfidf_xgboost", "anomaly_detector"};
-    const bool loaded[] = {m->has_text, m->has_anomaly};
+    const models_component components[] = {MODELS_TEXT, MODELS_DETECTOR};
     metrics_head(out, "ai_filter_onnx_model_loaded", "gauge", "1: the model runs as ONNX.");
     for (size_t i = 0; i < 2; i++)
         metrics_sample(out, "ai_filter_onnx_model_loaded",
-                       &(metrics_label){"model", span_from_string(names[i])}, 1, loaded[i]);
+                       &(metrics_label){"model", span_from_string(names[i])}, 1,
+                       m->origin[components[i]] == MODELS_FROM_ONNX);
+    metrics_head(out, "ai_filter_joblib_model_loaded", "gauge",
+                 "1: the model runs from its joblib file.");
+    for (size_t i = 0; i < 2; i++)
+        metrics_sample(out, "ai_filter_joblib_model_loaded",
+                       &(metrics_label){"model", span_from_string(names[i])}, 1,
+                       m->origin[components[i]] == MODELS_FROM_JOBLIB ||
+                           m->origin[components[i]] == MODELS_FELL_BACK);
+    metrics_head(out, "ai_filter_model_fell_back", "gauge",
+                 "1: there is no ONNX file, so the model runs from its joblib file.");
+    for (size_t i = 0; i < 2; i++)
+        metrics_sample(out, "ai_filter_model_fell_back",
+                       &(metrics_label){"model", span_from_string(names[i])}, 1,
+                       m->origin[components[i]] == MODELS_FELL_BACK);
     metrics_head(out, "ai_filter_onnx_model_size_kb", "gauge", "Size of the model's file in KiB.");
     for (size_t i = 0; i < 2; i++)
-        if (loaded[i])
+        if (m->origin[components[i]] == MODELS_FROM_ONNX)
             metrics_sample(out, "ai_filter_onnx_model_size_kb",
                            &(metrics_label){"model", span_from_string(names[i])}, 1,
                            (double)m->layout.size[files[i]] / 1024);

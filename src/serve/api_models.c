@@ -132,7 +132,8 @@ static void put_models(json_writer *w, const health *h, const models *m)
         json_write_begin_object(w);
         put_bool(w, "loaded", component->loaded);
         put_bool(w, "circuit_open", component->circuit_open);
-        if (files[i] != MODELS_FILE_COUNT && component->loaded) {
+        health_put_origin(w, component);
+        if (files[i] != MODELS_FILE_COUNT && m->layout.size[files[i]] > 0) {
             json_write_key(w, "size_kb");
             json_write_double(w, (double)m->layout.size[files[i]] / 1024);
         }
@@ -255,7 +256,7 @@ void api_metrics_summary(connection *c, alf_span body)
         const metrics *m = &s->workers[i].metrics;
         for (size_t k = 0; k < ALF_CATEGORIES; k++)
             fail_open += metrics_get(&m->logs[k][3]);
-        ns += metrics_get(&m->inference_time.sum);
+        ns += metrics_get(&m->inference_time.sum) + metrics_get(&m->joblib_time.sum);
     }
     for (size_t k = 0; k < ALF_CATEGORIES; k++)
         logs += category_total(s, k);

@@ -147,8 +147,11 @@ static void measure(worker *w, generation_use *use, size_t logs, uint64_t model_
     double each = (double)took / (double)logs;
     double latency = use->of->plan.settings.max_latency_ms * 1e6;
     w->log_cost = w->log_cost <= 0 ? each : w->log_cost * 0.9 + each * 0.1;
-    metrics_observe(&w->metrics.inference_time, &metrics_milliseconds, took / logs, logs);
-    metrics_observe(&w->metrics.model_time, &metrics_milliseconds, model_time / logs, logs);
+    bool joblib = models_use_joblib(&use->of->classifier->models);
+    metrics_observe(joblib ? &w->metrics.joblib_time : &w->metrics.inference_time,
+                    &metrics_milliseconds, took / logs, logs);
+    if (!joblib)
+        metrics_observe(&w->metrics.model_time, &metrics_milliseconds, model_time / logs, logs);
     metrics_observe(&w->metrics.batch_logs, &metrics_logs, logs, 1);
     if (latency > 0 && (double)took > latency)
         metrics_add(&w->metrics.over_latency, 1);

@@ -34,6 +34,8 @@ static void add_models(const worker *w, health *h)
         else if (m->circuit_open)
             add(h, m->name, HEALTH_DEGRADED,
                 "failed repeatedly; its circuit is open and logs fail open");
+        else if (m->fell_back)
+            add(h, m->name, HEALTH_DEGRADED, "has no ONNX file; runs from its joblib model");
         else
             add(h, m->name, HEALTH_HEALTHY, "loaded");
     }
@@ -99,6 +101,14 @@ static void put_components(json_writer *w, const health *h)
     json_write_end_array(w);
 }
 
+void health_put_origin(json_writer *w, const alf_component_health *component)
+{
+    if (component->model_format == NULL)
+        return;
+    put_string(w, "model_format", component->model_format);
+    put_bool(w, "fell_back", component->fell_back);
+}
+
 static void put_models(json_writer *w, const health *h)
 {
     json_write_key(w, "models");
@@ -109,6 +119,7 @@ static void put_models(json_writer *w, const health *h)
         json_write_begin_object(w);
         put_bool(w, "loaded", m->loaded);
         put_bool(w, "circuit_open", m->circuit_open);
+        health_put_origin(w, m);
         json_write_end_object(w);
     }
     json_write_end_object(w);

@@ -2,6 +2,7 @@
 #ifndef ALF_SERVE_HEALTH_H
 #define ALF_SERVE_HEALTH_H
 
+#include "codec/json_write.h"
 #include "serve/server.h"
 
 enum { HEALTH_COMPONENTS = 12 };
@@ -24,5 +25,8 @@ typedef struct health {
 } health;
 
 void health_check(const worker *w, health *h);
+
+/* What a component was loaded from, as members of the open object. */
+void health_put_origin(json_writer *w, const alf_component_health *component);
 
 #endif

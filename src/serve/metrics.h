@@ -67,6 +67,7 @@ typedef struct metrics {
     metrics_histogram request_time;                       /* ns */
     metrics_histogram model_time;                         /* ns a log, ONNX models only */
     metrics_histogram inference_time;                     /* ns a log, all of classification */
+    metrics_histogram joblib_time; /* the same, where a model runs from its joblib file */
     metrics_histogram batch_logs;
     metrics_counter over_latency; /* batches that took longer than max_latency_ms */
     metrics_counter accepted;     /* connections */

@@ -161,6 +161,7 @@ static void print_logs(const sources *s, buf *out)
 static void print_times(const sources *s, buf *out)
 {
     const metrics_label onnx = {"engine", SPAN_LITERAL("onnx")};
+    const metrics_label joblib = {"engine", SPAN_LITERAL("joblib")};
     metrics_head(out, "ai_filter_onnx_inference_time_ms", "histogram",
                  "Time of the ONNX models per log, in milliseconds.");
     print_histogram(s, OF(model_time), &metrics_milliseconds, "ai_filter_onnx_inference_time_ms",
@@ -169,6 +170,8 @@ static void print_times(const sources *s, buf *out)
                  "Time of the whole classification per log, in milliseconds.");
     print_histogram(s, OF(inference_time), &metrics_milliseconds, "ai_filter_inference_time_ms",
                     &onnx, out);
+    print_histogram(s, OF(joblib_time), &metrics_milliseconds, "ai_filter_inference_time_ms",
+                    &joblib, out);
     metrics_head(out, "ai_filter_http_request_duration_seconds", "histogram",
                  "From the end of a request's head to its answer.");
     print_histogram(s, OF(request_time), &metrics_seconds,

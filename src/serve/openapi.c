@@ -50,7 +50,8 @@ static const schema schemas[] = {
                              "\"results\":" LIST(REF("Verdict")) ",\"processing_time_ms\":" NUMBER
                                                                  ",\"total_logs\":" COUNT)},
     {"Model", OBJECT("\"loaded\",\"circuit_open\"",
-                     "\"loaded\":" BOOLEAN ",\"circuit_open\":" BOOLEAN ",\"size_kb\":" NUMBER)},
+                     "\"loaded\":" BOOLEAN ",\"circuit_open\":" BOOLEAN ",\"model_format\":" STRING
+                     ",\"fell_back\":" BOOLEAN ",\"size_kb\":" NUMBER)},
     {"Models",
      OBJECT("\"models\",\"inference_engine\",\"generation\",\"path\",\"files\"",
             "\"models\":" MAP(REF(
