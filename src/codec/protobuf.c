@@ -46,16 +46,21 @@ static alf_status read_varint(pb_reader *r, uint64_t *out, alf_error *err)
     return error_at(err, ALF_E_FORMAT, r->offset, "malformed protobuf: a varint over 64 bits");
 }
 
+static uint64_t get_fixed(const unsigned char *p, size_t width)
+{
+    uint64_t number = 0;
+    for (size_t i = 0; i < width; i++)
+        number |= (uint64_t)p[i] << (8 * i);
+    return number;
+}
+
 static alf_status read_fixed(pb_reader *r, size_t width, uint64_t *out, alf_error *err)
 {
     if (r->rest.size < width)
         return error_at(err, ALF_E_FORMAT, r->offset,
                         "truncated protobuf: %zu bytes of a %zu-byte number", r->rest.size, width);
-    uint64_t number = 0;
-    for (size_t i = 0; i < width; i++)
-        number |= (uint64_t)(unsigned char)r->rest.data[i] << (8 * i);
+    *out = get_fixed((const unsigned char *)r->rest.data, width);
     advance(r, width);
-    *out = number;
     return ALF_OK;
 }
 
@@ -164,32 +169,76 @@ alf_status pb_count_values(const pb_field *field, pb_wire element, const char *w
 }
 
 /* By memcpy: the caller's array may be of floats or of signed numbers. */
-static void store(void *out, size_t *count, pb_wire element, uint64_t number)
+static void store_wide(char *out, size_t at, uint64_t number)
 {
-    uint32_t narrow = (uint32_t)number;
-    if (element == PB_FIXED32)
-        memcpy((char *)out + *count * sizeof narrow, &narrow, sizeof narrow);
-    else
-        memcpy((char *)out + *count * sizeof number, &number, sizeof number);
-    *count += 1;
+    memcpy(out + at * sizeof number, &number, sizeof number);
+}
+
+static void store_narrow(char *out, size_t at, uint32_t number)
+{
+    memcpy(out + at * sizeof number, &number, sizeof number);
+}
+
+static void take_fixed(alf_span bytes, pb_wire element, char *out, size_t *count)
+{
+    const unsigned char *p = (const unsigned char *)bytes.data;
+    size_t n = bytes.size / fixed_width(element);
+    for (size_t i = 0; i < n; i++)
+        if (element == PB_FIXED32)
+            store_narrow(out, *count + i, (uint32_t)get_fixed(p + 4 * i, 4));
+        else
+            store_wide(out, *count + i, get_fixed(p + 8 * i, 8));
+    *count += n;
+}
+
+enum { SHORT_RUN = 8 }; /* varints of one byte each that are taken at once */
+
+static bool is_short_run(const unsigned char *p)
+{
+    uint64_t bytes;
+    memcpy(&bytes, p, sizeof bytes);
+    return (bytes & UINT64_C(0x8080808080808080)) == 0;
+}
+
+/* Most numbers of a model are small: one byte or two. */
+static alf_status take_varints(const pb_field *field, char *out, size_t *count, alf_error *err)
+{
+    size_t at = *count;
+    pb_reader r = pb_enter(field);
+    while (!pb_done(&r)) {
+        const unsigned char *p = (const unsigned char *)r.rest.data;
+        uint64_t number;
+        if (r.rest.size >= SHORT_RUN && is_short_run(p)) {
+            for (size_t i = 0; i < SHORT_RUN; i++)
+                store_wide(out, at + i, p[i]);
+            at += SHORT_RUN;
+            advance(&r, SHORT_RUN);
+        } else if (p[0] < 0x80) {
+            store_wide(out, at++, p[0]);
+            advance(&r, 1);
+        } else if (r.rest.size > 1 && p[1] < 0x80) {
+            store_wide(out, at++, (p[0] & 0x7fU) | (uint64_t)p[1] << 7);
+            advance(&r, 2);
+        } else {
+            TRY(read_varint(&r, &number, err));
+            store_wide(out, at++, number);
+        }
+    }
+    *count = at;
+    return ALF_OK;
 }
 
 alf_status pb_take_values(const pb_field *field, pb_wire element, void *out, size_t *count,
                           alf_error *err)
 {
-    if (field->wire == element) {
-        store(out, count, element, field->value);
-        return ALF_OK;
-    }
-    pb_reader r = pb_enter(field);
-    while (!pb_done(&r)) {
-        uint64_t number;
-        if (element == PB_VARINT)
-            TRY(read_varint(&r, &number, err));
-        else
-            TRY(read_fixed(&r, fixed_width(element), &number, err));
-        store(out, count, element, number);
-    }
+    if (field->wire == PB_BYTES && element == PB_VARINT)
+        return take_varints(field, out, count, err);
+    if (field->wire == PB_BYTES)
+        take_fixed(field->bytes, element, out, count);
+    else if (element == PB_FIXED32)
+        store_narrow(out, (*count)++, (uint32_t)field->value);
+    else
+        store_wide(out, (*count)++, field->value);
     return ALF_OK;
 }
 
