@@ -133,16 +133,39 @@ static void insert_splits(split *a, size_t count)
     }
 }
 
-enum { DIGITS = sizeof(uint64_t), FEW = 48 };
+enum { DIGITS = sizeof(uint64_t), FEW = 48, BUCKETS = 1024, MOST_IN_BUCKET = 24 };
+
+/* One bucket for each slice of the range, then insertion, which moves nothing out of its bucket.
+ * false, with nothing changed: the values are too unevenly spread for that. */
+static bool sort_by_buckets(split *a, split *room, size_t count)
+{
+    uint32_t ends[BUCKETS + 1] = {0}; /* of bucket b: at b + 1 */
+    double least = a[0].threshold, most = least;
+    for (size_t i = 1; i < count; i++) {
+        least = a[i].threshold < least ? a[i].threshold : least;
+        most = a[i].threshold > most ? a[i].threshold : most;
+    }
+    double scale = (BUCKETS - 1) / (most - least);
+    if (!isfinite(scale) || scale <= 0) /* also where the range is no number */
+        return false;
+    for (size_t i = 0; i < count; i++) {
+        size_t bucket = (size_t)((a[i].threshold - least) * scale);
+        if (bucket >= BUCKETS || ++ends[bucket + 1] > MOST_IN_BUCKET)
+            return false;
+    }
+    for (size_t b = 1; b < BUCKETS; b++)
+        ends[b + 1] += ends[b];
+    for (size_t i = 0; i < count; i++)
+        room[ends[(size_t)((a[i].threshold - least) * scale)]++] = a[i];
+    memcpy(a, room, count * sizeof *a);
+    insert_splits(a, count);
+    return true;
+}
 
 /* Radix sort by bytes, from the lowest; room holds as many. */
-static void sort_splits(split *a, split *room, size_t count)
+static void sort_by_bytes(split *a, split *room, size_t count)
 {
     uint32_t starts[DIGITS][256] = {{0}};
-    if (count <= FEW) {
-        insert_splits(a, count);
-        return;
-    }
     for (size_t i = 0; i < count; i++)
         for (size_t d = 0; d < DIGITS; d++)
             starts[d][sort_key(a[i].threshold) >> 8 * d & 255]++;
@@ -164,6 +187,14 @@ static void sort_splits(split *a, split *room, size_t count)
     }
     if (from != a)
         memcpy(a, from, count * sizeof *a);
+}
+
+static void sort_splits(split *a, split *room, size_t count)
+{
+    if (count <= FEW)
+        insert_splits(a, count);
+    else if (!sort_by_buckets(a, room, count))
+        sort_by_bytes(a, room, count);
 }
 
 typedef struct builder {
@@ -289,12 +320,21 @@ static void put_test(const builder *w, uint32_t at)
 /* ANDs a test into a row of the table, whatever the width of its words. */
 static void apply_test(const forest_bits *b, unsigned char *row, uint32_t at)
 {
-    size_t bytes = b->width / 8;
-    uint64_t word = 0;
-    unsigned char *to = row + b->tests[at].tree * bytes;
-    memcpy(&word, to, bytes);
-    word &= b->tests[at].mask;
-    memcpy(to, &word, bytes);
+    uint64_t mask = b->tests[at].mask;
+    uint32_t tree = b->tests[at].tree;
+    switch (b->width) {
+    case 8:
+        row[tree] &= (uint8_t)mask;
+        break;
+    case 16:
+        ((uint16_t *)(void *)row)[tree] &= (uint16_t)mask;
+        break;
+    case 32:
+        ((uint32_t *)(void *)row)[tree] &= (uint32_t)mask;
+        break;
+    default:
+        ((uint64_t *)(void *)row)[tree] &= mask;
+    }
 }
 
 /* Narrow words are the low end of a wide one; a big-endian CPU would read them otherwise. */

@@ -147,13 +147,15 @@ static alf_status normalise(normal_forest *n, arena *memory, bool *normal, alf_e
     column_map map = {.mask = 15};
     uint32_t *depth;
     *normal = false;
-    while (map.mask < 2 * (uint64_t)f->node_count && map.mask < UINT32_MAX / 2)
+    size_t columns = 2 * (size_t)f->feature_count; /* at most; and one a node */
+    columns = columns < f->node_count ? columns : f->node_count;
+    while (map.mask < 2 * (uint64_t)columns && map.mask < UINT32_MAX / 2)
         map.mask = map.mask * 2 + 1;
     TRY(forest_take(n->temporary, (size_t)map.mask + 1, sizeof *map.slots, &map.slots, err));
     TRY(forest_take(n->temporary, f->node_count, sizeof *n->nodes, &n->nodes, err));
     TRY(forest_take(n->temporary, f->node_count, sizeof *n->leaves, &n->leaves, err));
-    TRY(forest_take(n->temporary, f->node_count, sizeof *n->columns, &n->columns, err));
-    TRY(forest_take(n->temporary, f->node_count, sizeof *n->twins, &n->twins, err));
+    TRY(forest_take(n->temporary, columns, sizeof *n->columns, &n->columns, err));
+    TRY(forest_take(n->temporary, columns, sizeof *n->twins, &n->twins, err));
     TRY(forest_take(n->temporary, f->node_count, sizeof *depth, &depth, err));
     TRY(forest_take(memory, f->tree_count, sizeof *n->targets, &n->targets, err));
     if (map.slots == NULL || n->nodes == NULL || n->leaves == NULL || n->columns == NULL ||

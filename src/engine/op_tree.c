@@ -76,14 +76,12 @@ static alf_status read_regressor(prepare *p, arena *temporary, tree_regressor *s
     TRY(tree_read_nodes(p, "target", temporary, state->wide, &source));
     TRY(tree_build(p, &source, temporary, &state->trees));
     TRY(tree_check_input(p, &state->trees));
-    TRY(compile(p, state));
     regressor_output(p, ONNX_FLOAT, targets);
     return ALF_OK;
 }
 
 static alf_status read_ensemble(prepare *p, arena *temporary, tree_regressor *state)
 {
-    tree_source source = {0};
     int64_t targets, aggregate = AGGREGATE_SUM, post = POST_NONE;
     TRY(read_targets(p, &targets));
     TRY(prepare_int(p, "aggregate_function", &aggregate));
@@ -98,11 +96,8 @@ static alf_status read_ensemble(prepare *p, arena *temporary, tree_regressor *st
     state->aggregate = (tree_aggregate)aggregate;
     state->post = transforms[post];
     state->wide = p->inputs[0]->type == ONNX_DOUBLE;
-    source.target_count = (uint32_t)targets;
-    TRY(tree_read_ensemble(p, temporary, &source));
-    TRY(tree_build(p, &source, temporary, &state->trees));
+    TRY(tree_read_ensemble(p, temporary, (uint32_t)targets, &state->trees));
     TRY(tree_check_input(p, &state->trees));
-    TRY(compile(p, state));
     regressor_output(p, p->inputs[0]->type, targets);
     return ALF_OK;
 }
@@ -116,8 +111,8 @@ static alf_status with_temporary(prepare *p, uint32_t types,
     TRY(prepare_state(p, sizeof *state, &state));
     arena_init(&temporary, p->memory->limit);
     alf_status status = read(p, &temporary, state);
-    arena_fini(&temporary);
-    return status;
+    arena_fini(&temporary); /* before more is taken */
+    return status == ALF_OK ? compile(p, state) : status;
 }
 
 alf_status prepare_tree_regressor(prepare *p)

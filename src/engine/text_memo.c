@@ -16,7 +16,8 @@ alf_status text_memo_init(text_memo *m, uint32_t class_count, alf_error *err)
         entries *= 2;
     m->mask = entries / MEMO_WAYS - 1;
     m->tags = mem_calloc(entries, sizeof *m->tags);
-    m->entries = mem_calloc(entries, m->entry_size * sizeof *m->entries);
+    /* An entry is looked at only where its tag is set: it need not be cleared. */
+    m->entries = mem_alloc((size_t)entries * m->entry_size * sizeof *m->entries);
     if (m->tags != NULL && m->entries != NULL)
         return ALF_OK;
     text_memo_fini(m);

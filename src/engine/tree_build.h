@@ -45,8 +45,8 @@ alf_status tree_read_base(const prepare *p, double **base, size_t *count);
 /* Whether the model asks for double arithmetic: its input or one of its tensors is double. */
 bool tree_is_wide(const prepare *p, const char *prefix);
 
-/* Reads the attributes of TreeEnsemble (version 5). */
-alf_status tree_read_ensemble(const prepare *p, arena *temporary, tree_source *out);
+/* The checked forest of a TreeEnsemble (version 5), in the engine's memory; it has no base. */
+alf_status tree_read_ensemble(const prepare *p, arena *temporary, uint32_t targets, forest *out);
 
 /* Builds and checks the forest, in the engine's memory. */
 alf_status tree_build(const prepare *p, const tree_source *source, arena *temporary, forest *out);

@@ -1,7 +1,8 @@
 /*
- * Reads the attributes of TreeEnsemble (ai.onnx.ml 5): inner nodes and leaves are numbered apart,
- * and a child is a leaf when its mark says so. A leaf may be named more than once; each time it
- * becomes a node of its own. A tree that is one leaf has a root whose children are that same leaf.
+ * The attributes of TreeEnsemble (ai.onnx.ml 5) -> a forest, laid out as tree_build.c does: inner
+ * nodes and leaves are numbered apart, and a child is a leaf when its mark says so. A leaf may be
+ * named more than once; each time it becomes a node of its own. A tree that is one leaf has a root
+ * whose children are that same leaf.
  */
 #include "engine/tree_build.h"
 
@@ -69,14 +70,15 @@ static alf_status read_lists(const prepare *p, ensemble_lists *l)
                             "missing-value marks; %zu leaf targets with %" PRIu64 " weights",
                             l->count, l->splits->count, l->modes->count, l->missing_count,
                             l->target_count, l->weights->count);
-    if (l->count >= INT32_MAX / 3)
-        return prepare_fail(p, ALF_E_LIMIT, "%zu nodes in one ensemble", l->count);
+    if (l->count >= INT32_MAX / 3 || l->target_count >= INT32_MAX)
+        return prepare_fail(p, ALF_E_LIMIT, "%zu nodes and %zu leaves in one ensemble", l->count,
+                            l->target_count);
     return ALF_OK;
 }
 
-static alf_status read_leaf_values(const prepare *p, const ensemble_lists *l, tree_source *out)
+static alf_status read_leaf_values(const prepare *p, const ensemble_lists *l, forest *out)
 {
-    out->leaf_value_count = l->target_count;
+    out->leaf_value_count = (uint32_t)l->target_count;
     TRY(prepare_alloc(p, l->target_count, sizeof *out->leaf_values, &out->leaf_values));
     for (size_t i = 0; i < l->target_count; i++) {
         if (l->targets[i] < 0 || l->targets[i] >= (int64_t)out->target_count)
@@ -93,89 +95,173 @@ static int compare_members(const void *a, const void *b)
     return (x > y) - (x < y);
 }
 
-/* The sets of the BRANCH_MEMBER nodes stand one after another, each ended by a NaN. */
-static alf_status read_sets(const prepare *p, const ensemble_lists *l, tree_source *out)
+/* The set of a BRANCH_MEMBER node in the forest's set values. */
+typedef struct set_range {
+    uint32_t first, count;
+} set_range;
+
+/* The sets of the BRANCH_MEMBER nodes stand one after another, each ended by a NaN. *ranges: per
+ * node; NULL when no node has one. */
+static alf_status read_sets(const prepare *p, const ensemble_lists *l, arena *temporary,
+                            forest *out, set_range **ranges)
 {
+    const uint8_t *modes = l->modes->data;
     size_t at = 0, end = l->members != NULL ? (size_t)l->members->count : 0;
-    TRY(prepare_alloc(p, end, sizeof *out->set_values, &out->set_values));
-    for (size_t i = 0; i < l->count; i++) {
-        tree_node *n = &out->nodes[i];
-        if (n->mode != FOREST_MEMBER)
+    uint32_t used = 0;
+    *ranges = NULL;
+    if (end > 0 || (l->count > 0 && memchr(modes, FOREST_MEMBER, l->count) != NULL)) {
+        TRY(arena_take(temporary, l->count, sizeof **ranges, ranges, p->err));
+        TRY(prepare_alloc(p, end, sizeof *out->set_values, &out->set_values));
+    }
+    for (size_t i = 0; *ranges != NULL && i < l->count; i++) {
+        if (modes[i] != FOREST_MEMBER)
             continue;
-        n->first = (uint32_t)out->set_value_count;
+        set_range *range = &(*ranges)[i];
+        range->first = used;
         for (; at < end && !isnan(element(l->members, at)); at++)
-            out->set_values[out->set_value_count++] = element(l->members, at);
+            out->set_values[used++] = element(l->members, at);
         if (at == end)
             return prepare_fail(p, ALF_E_FORMAT,
                                 "node %zu: its set in membership_values has no end", i);
         at++;
-        n->count = (uint32_t)out->set_value_count - n->first;
-        if (n->count > 1)
-            qsort(out->set_values + n->first, n->count, sizeof *out->set_values, compare_members);
+        range->count = used - range->first;
+        if (range->count > 1)
+            qsort(out->set_values + range->first, range->count, sizeof *out->set_values,
+                  compare_members);
     }
     if (at != end)
         return prepare_fail(p, ALF_E_FORMAT, "membership_values has more sets than nodes use");
+    out->set_value_count = used;
     return ALF_OK;
 }
 
-/* One child: a node, or a leaf that becomes a new node. */
-static alf_status read_child(const prepare *p, const ensemble_lists *l, size_t node, bool yes,
-                             tree_source *out)
+/* A node that is to be laid out. */
+typedef struct pending {
+    uint32_t source; /* inner node or leaf of the file */
+    uint32_t parent; /* node of the forest it hangs from; UINT32_MAX: a root */
+    bool yes, leaf;
+} pending;
+
+typedef struct layout {
+    const prepare *p;
+    const ensemble_lists *lists;
+    const set_range *sets;
+    forest *out;
+    uint8_t *seen; /* per inner node */
+    pending *stack;
+    size_t top;
+} layout;
+
+/* An inner node enters the stack at most once, and its two children when it leaves: so the stack
+ * has at most one more than there are inner nodes. */
+static alf_status push(layout *l, pending next)
 {
-    int64_t child = (yes ? l->yes : l->no)[node];
-    bool leaf = (yes ? l->yes_leaf : l->no_leaf)[node] != 0;
-    size_t limit = leaf ? l->target_count : l->count;
-    if (child < 0 || (uint64_t)child >= limit)
-        return prepare_fail(p, ALF_E_FORMAT, "node %zu: its child %" PRId64 " is not there", node,
-                            child);
-    uint32_t index = (uint32_t)child;
-    if (leaf) {
-        index = (uint32_t)out->node_count++;
-        out->nodes[index] = (tree_node){
-            .mode = TREE_LEAF, .first = (uint32_t)child, .count = 1, .tree = -1, .id = child};
-    }
-    *(yes ? &out->nodes[node].yes : &out->nodes[node].no) = index;
+    if (!next.leaf && l->seen[next.source])
+        return prepare_fail(l->p, ALF_E_FORMAT,
+                            "node %" PRIu32 ": two nodes lead to it, or a circle of nodes does",
+                            next.source);
+    if (!next.leaf)
+        l->seen[next.source] = 1;
+    l->stack[l->top++] = next;
     return ALF_OK;
 }
 
-static alf_status read_nodes(const prepare *p, const ensemble_lists *l, tree_source *out)
+static alf_status push_child(layout *l, uint32_t node, uint32_t at, bool yes)
 {
-    const uint8_t *modes = l->modes->data;
-    out->node_count = l->count;
-    for (size_t i = 0; i < l->count; i++) {
-        if (modes[i] > FOREST_MEMBER)
-            return prepare_fail(p, ALF_E_FORMAT, "node %zu: its kind %d is unknown", i, modes[i]);
-        out->nodes[i] = (tree_node){.feature = l->features[i],
-                                    .threshold = element(l->splits, i),
-                                    .mode = modes[i],
-                                    .missing_yes = l->missing_count != 0 && l->missing[i] != 0,
-                                    .tree = -1,
-                                    .id = (int64_t)i};
-    }
-    for (size_t i = 0; i < l->count; i++) {
-        TRY(read_child(p, l, i, true, out));
-        TRY(read_child(p, l, i, false, out));
-    }
-    return read_sets(p, l, out);
+    const ensemble_lists *lists = l->lists;
+    int64_t child = (yes ? lists->yes : lists->no)[node];
+    bool leaf = (yes ? lists->yes_leaf : lists->no_leaf)[node] != 0;
+    if (child < 0 || (uint64_t)child >= (leaf ? lists->target_count : lists->count))
+        return prepare_fail(l->p, ALF_E_FORMAT,
+                            "node %" PRIu32 ": its child %" PRId64 " is not there", node, child);
+    return push(l, (pending){(uint32_t)child, at, yes, leaf});
 }
 
-alf_status tree_read_ensemble(const prepare *p, arena *temporary, tree_source *out)
+static alf_status place(const layout *l, uint32_t node, forest_node *to)
 {
-    ensemble_lists l;
+    const ensemble_lists *lists = l->lists;
+    uint8_t mode = ((const uint8_t *)lists->modes->data)[node];
+    int64_t feature = lists->features[node];
+    double threshold = element(lists->splits, node);
+    const char *wrong = NULL;
+    if (mode > FOREST_MEMBER)
+        wrong = "its kind is unknown";
+    else if (feature < 0 || feature >= INT32_MAX)
+        wrong = "the feature it tests is out of range";
+    else if (mode != FOREST_MEMBER && isnan(threshold))
+        wrong = "its threshold is not a number";
+    if (wrong != NULL)
+        return prepare_fail(l->p, ALF_E_FORMAT, "node %" PRIu32 ": %s", node, wrong);
+    bool missing_yes = lists->missing_count != 0 && lists->missing[node] != 0;
+    *to = (forest_node){.threshold = threshold,
+                        .feature = (int32_t)feature,
+                        .mode = mode,
+                        .missing_yes = missing_yes || mode == FOREST_NEQ};
+    if (mode == FOREST_MEMBER) {
+        to->set_begin = l->sets[node].first;
+        to->set_count = l->sets[node].count;
+    }
+    if ((uint32_t)feature >= l->out->feature_count)
+        l->out->feature_count = (uint32_t)feature + 1;
+    return ALF_OK;
+}
+
+static alf_status lay_out_tree(layout *l, uint32_t root)
+{
+    forest *f = l->out;
+    TRY(push(l, (pending){root, UINT32_MAX, false, false}));
+    while (l->top > 0) {
+        pending next = l->stack[--l->top];
+        uint32_t at = f->node_count++;
+        if (next.parent != UINT32_MAX)
+            *(next.yes ? &f->nodes[next.parent].yes : &f->nodes[next.parent].no) = at;
+        if (next.leaf) {
+            f->nodes[at] = (forest_node){.feature = -1, .yes = next.source, .no = 1};
+            continue;
+        }
+        TRY(place(l, next.source, &f->nodes[at]));
+        TRY(push_child(l, next.source, at, false));
+        TRY(push_child(l, next.source, at, true));
+    }
+    return ALF_OK;
+}
+
+static alf_status lay_out(layout *l)
+{
+    forest *f = l->out;
+    size_t count = l->lists->count, root_count;
     const int64_t *roots;
-    memset(&l, 0, sizeof l);
-    TRY(read_lists(p, &l));
-    out->number = p->inputs[0]->type == ONNX_DOUBLE ? FOREST_F64 : FOREST_F32;
-    TRY(arena_take(temporary, 3 * l.count, sizeof *out->nodes, &out->nodes, p->err));
-    TRY(read_leaf_values(p, &l, out));
-    TRY(read_nodes(p, &l, out));
-    TRY(prepare_ints(p, "tree_roots", &roots, &out->root_count));
-    TRY(arena_take(temporary, out->root_count, sizeof *out->roots, &out->roots, p->err));
-    for (size_t i = 0; i < out->root_count; i++) {
-        if (roots[i] < 0 || (uint64_t)roots[i] >= l.count)
-            return prepare_fail(p, ALF_E_FORMAT, "tree %zu: its root %" PRId64 " is not there", i,
-                                roots[i]);
-        out->roots[i] = (uint32_t)roots[i];
+    TRY(prepare_ints(l->p, "tree_roots", &roots, &root_count));
+    if (root_count > count)
+        return prepare_fail(l->p, ALF_E_FORMAT, "%zu trees, but only %zu nodes", root_count, count);
+    TRY(prepare_alloc(l->p, root_count + 2 * count, sizeof *f->nodes, &f->nodes));
+    TRY(prepare_alloc(l->p, root_count, sizeof *f->roots, &f->roots));
+    for (size_t i = 0; i < root_count; i++) {
+        if (roots[i] < 0 || (uint64_t)roots[i] >= count)
+            return prepare_fail(l->p, ALF_E_FORMAT, "tree %zu: its root %" PRId64 " is not there",
+                                i, roots[i]);
+        f->roots[f->tree_count++] = f->node_count;
+        TRY(lay_out_tree(l, (uint32_t)roots[i]));
     }
-    return ALF_OK;
+    const uint8_t *lost = memchr(l->seen, 0, count);
+    if (lost != NULL)
+        return prepare_fail(l->p, ALF_E_FORMAT, "node %zu: no node leads to it",
+                            (size_t)(lost - l->seen));
+    return forest_check(f, l->p->err);
+}
+
+alf_status tree_read_ensemble(const prepare *p, arena *temporary, uint32_t targets, forest *out)
+{
+    ensemble_lists lists;
+    set_range *sets;
+    memset(&lists, 0, sizeof lists);
+    TRY(read_lists(p, &lists));
+    *out = (forest){.number = p->inputs[0]->type == ONNX_DOUBLE ? FOREST_F64 : FOREST_F32,
+                    .target_count = targets};
+    TRY(read_leaf_values(p, &lists, out));
+    TRY(read_sets(p, &lists, temporary, out, &sets));
+    layout l = {.p = p, .lists = &lists, .sets = sets, .out = out};
+    TRY(arena_take(temporary, lists.count, 1, &l.seen, p->err));
+    TRY(arena_take(temporary, lists.count + 1, sizeof *l.stack, &l.stack, p->err));
+    return lay_out(&l);
 }
