@@ -34,6 +34,33 @@ static void warn(void *context, const char *text)
     log_send(&m);
 }
 
+/* The candidate is what the live one would be if model.path were shadow.path. */
+static alf_status read_candidate(const config *c, serve_plan *out, alf_error *err)
+{
+    const serve_settings *s = &c->serve;
+    classifier_options_init(&out->shadow);
+    if (s->shadow_path[0] == '\0') {
+        if (s->shadow_rules_path[0] == '\0')
+            return ALF_OK;
+        return error_set(err, ALF_E_CONFIG,
+                         "shadow.rules_path is set, but not shadow.path; for other rules with the "
+                         "same models, set shadow.path to the folder that model.path names");
+    }
+    out->shadow = out->classifier;
+    out->shadow.bundle = s->shadow_path;
+    if (s->shadow_rules_path[0] != '\0')
+        out->shadow.rules_path = s->shadow_rules_path;
+    for (int i = 0; i < MODELS_FILE_COUNT; i++) {
+        const char *named = out->shadow.models.named.path[i];
+        if (named != NULL && named[0] == '/')
+            return error_set(err, ALF_E_CONFIG,
+                             "the configuration names the file \"%.200s\", which would be the "
+                             "candidate's too; name it relative to model.path",
+                             named);
+    }
+    return ALF_OK;
+}
+
 static alf_status read_plan(const args_values *values, config *c, serve_plan *out, alf_error *err)
 {
     TRY(config_load(c, value_of(values, "config"), err));
@@ -42,6 +69,7 @@ static alf_status read_plan(const args_values *values, config *c, serve_plan *ou
     TRY(settings_classifier(c, &given, &out->classifier, err));
     out->classifier.models.engine.warn = warn;
     out->settings = c->serve;
+    TRY(read_candidate(c, out, err));
     if (value_of(values, "listen") != NULL)
         out->settings.listen = value_of(values, "listen");
     return ALF_OK;

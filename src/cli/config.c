@@ -174,6 +174,20 @@ static const config_key keys[] = {
     CHOICE("logging.format", serve.log_format, "json", "json text", "ALF_LOG_FORMAT",
            "of its messages on standard error"),
     BOOL("logging.access", serve.log_access, 0, "a message for every request"),
+    STRING("shadow.path", serve.shadow_path, "", "ALF_SHADOW_PATH",
+           "folder of a candidate bundle that serve runs beside the live one (docs/shadow.md)"),
+    STRING("shadow.rules_path", serve.shadow_rules_path, "", "ALF_SHADOW_RULES_PATH",
+           "the candidate's rules; default: rules.path, else rules.yaml in shadow.path, else the "
+           "built-in rules"),
+    NUMBER("shadow.share", KEY_NUMBER, serve.shadow_share, 1, 0, 1, "ALF_SHADOW_SHARE",
+           "share of the batches that also run through the candidate"),
+    NUMBER("shadow.samples", KEY_WHOLE, serve.shadow_samples, 100, 0, 1000, NULL,
+           "disagreements kept for GET /admin/shadow, the worst ones longest"),
+    NUMBER("shadow.least_logs", KEY_WHOLE, serve.shadow_least_logs, 10000, 1, 1000000000, NULL,
+           "logs that must be compared before the candidate can be promoted"),
+    NUMBER("shadow.slow_ms", KEY_NUMBER, serve.shadow_slow_ms, 10, 0, 60000, NULL,
+           "CPU time a log from which the candidate is too slow; five slow or failing batches in a "
+           "row and it rests for 30 s (0: no bound)"),
 };
 
 enum { KEY_COUNT = sizeof keys / sizeof keys[0], MAX_CONFIG = 1 << 20, MAX_VALUE = 4096 };

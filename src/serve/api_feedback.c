@@ -106,8 +106,7 @@ static void write_line(const connection *c, const fields *f, buf *out)
     buf_append_char(out, '\n');
 }
 
-/* Leaves the connection to the control thread; text is taken over. */
-static void ask(connection *c, mail_kind kind, buf *text)
+void api_ask_control(connection *c, mail_kind kind, buf *text)
 {
     job *j = text == NULL || !text->failed ? job_new(c->worker, JOB_TASK) : NULL;
     if (j != NULL) {
@@ -135,12 +134,12 @@ void api_feedback(connection *c, alf_span body)
     }
     buf_init(&line);
     write_line(c, &f, &line);
-    ask(c, MAIL_FEEDBACK, &line);
+    api_ask_control(c, MAIL_FEEDBACK, &line);
     buf_fini(&line);
 }
 
 void api_reload(connection *c, alf_span body)
 {
     (void)body;
-    ask(c, MAIL_RELOAD, NULL);
+    api_ask_control(c, MAIL_RELOAD, NULL);
 }

@@ -113,6 +113,7 @@ static void put_state(connection *c, buf *out)
     put_models(&g->classifier->models, out);
     put_breakers(g->classifier, out);
     put_reloads(s, out);
+    shadow_metrics(s, g, out);
     gauge(out, "ai_filter_generation", "Number of the configuration in use, from 1.",
           (double)g->number);
     gauge(out, "ai_filter_loaded_timestamp_seconds", "When it was loaded.", (double)g->loaded_at);

@@ -186,5 +186,8 @@ void batch_run(worker *w)
     classifier_run(use->session, w->events, logs, w->verdicts);
     uint64_t took = clock_now() - start;
     measure(w, use, logs, classifier_session_model_time(use->session) - before, took);
+    /* Copied now, since the events go with their requests; handed over after the answers. */
+    shadow_take(&w->shadow, &w->server->shadow_total, use->of, w->events, w->verdicts, logs);
     hand_out(w, parts, count, (double)took / 1e6 / (double)logs);
+    shadow_flush(w->shadow);
 }

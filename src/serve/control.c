@@ -109,24 +109,25 @@ void control_use(server *s, generation *g)
 /* MOST_ALIVE: endless requests keep old generations in memory; reloads must not pile them up. */
 enum { MOST_ALIVE = 8 };
 
-static alf_status load(server *s, alf_error *err)
+static alf_status check_alive(alf_error *err)
 {
-    generation *g;
+    if (generation_alive() < MOST_ALIVE)
+        return ALF_OK;
+    return error_set(err, ALF_E_LIMIT,
+                     "%d earlier configurations are in use by requests under way; try again when "
+                     "they are done",
+                     (int)MOST_ALIVE - 1);
+}
+
+/* Gives g to the workers; it is released when that fails. */
+static alf_status install(server *s, generation *g, alf_error *err)
+{
     mail *list;
-    if (generation_alive() >= MOST_ALIVE)
-        return error_set(err, ALF_E_LIMIT,
-                         "%d earlier configurations are in use by requests under way; try again "
-                         "when they are done",
-                         (int)MOST_ALIVE - 1);
-    TRY(generation_load(s->source, s->generations + 1, &g, err));
-    alf_status status = check_complete(s->current, g, err);
-    if (status == ALF_OK)
-        status = make_uses(s, g, &list, err);
+    alf_status status = make_uses(s, g, &list, err);
     if (status != ALF_OK) {
         generation_release(g);
         return status;
     }
-    warn_fixed(&s->current->plan.settings, &g->plan.settings);
     s->generations++;
     while (list != NULL) {
         mail *next = list->next;
@@ -135,6 +136,38 @@ static alf_status load(server *s, alf_error *err)
     }
     control_use(s, g);
     return ALF_OK;
+}
+
+static bool same_text(const char *a, const char *b)
+{
+    return strcmp(a != NULL ? a : "", b != NULL ? b : "") == 0;
+}
+
+/* A reload does what the configuration says, even where that takes back a promotion. */
+static const char *undone(const generation *old, const generation *new)
+{
+    const classifier_options *a = &old->plan.classifier;
+    const classifier_options *b = &new->plan.classifier;
+    if (old->promoted == NULL ||
+        (same_text(a->bundle, b->bundle) && same_text(a->rules_path, b->rules_path)))
+        return NULL;
+    return "the promotion is undone: the configuration still named the bundle of before";
+}
+
+/* *warning: what a reload that succeeds has to say, or NULL. */
+static alf_status load(server *s, const char **warning, alf_error *err)
+{
+    generation *g;
+    TRY(check_alive(err));
+    TRY(generation_load(s->source, s->generations + 1, &g, err));
+    alf_status status = check_complete(s->current, g, err);
+    if (status != ALF_OK) {
+        generation_release(g);
+        return status;
+    }
+    warn_fixed(&s->current->plan.settings, &g->plan.settings);
+    *warning = undone(s->current, g);
+    return install(s, g, err);
 }
 
 static void remember_failure(server *s, const alf_error *err)
@@ -147,13 +180,15 @@ static void remember_failure(server *s, const alf_error *err)
     (void)pthread_mutex_unlock(&s->reload_lock);
 }
 
-alf_status control_reload(server *s, alf_error *err)
+alf_status control_reload(server *s, const char **warning, alf_error *err)
 {
     log_message m;
-    alf_status status = load(s, err);
+    *warning = NULL;
+    alf_status status = load(s, warning, err);
     if (status == ALF_OK) {
         atomic_fetch_add(&s->reloads_done, 1);
-        log_start(&m, LOG_LEVEL_INFO, "reloaded");
+        log_start(&m, *warning != NULL ? LOG_LEVEL_WARNING : LOG_LEVEL_INFO,
+                  *warning != NULL ? *warning : "reloaded");
         log_integer(&m, "generation", (int64_t)s->generations);
         log_string(&m, "bundle", s->current->plan.classifier.bundle);
     } else {
@@ -169,14 +204,54 @@ alf_status control_reload(server *s, alf_error *err)
 static void reload_for(server *s, mail *task)
 {
     alf_error err = {0};
-    if (control_reload(s, &err) != ALF_OK) {
+    const char *warning;
+    if (control_reload(s, &warning, &err) != ALF_OK) {
         answer_error(task, 500, &err);
         return;
     }
     buf_clear(&task->text);
-    buf_printf(&task->text, "{\"status\":\"reloaded\",\"generation\":%llu}\n",
+    buf_printf(&task->text, "{\"status\":\"reloaded\",\"generation\":%llu",
                (unsigned long long)s->generations);
+    if (warning != NULL)
+        buf_printf(&task->text, ",\"warning\":\"%s\"", warning);
+    buf_append_string(&task->text, "}\n");
     answer(task, 200);
+}
+
+/* ---- the candidate ---- */
+
+static void answer_buffer(mail *task, int status)
+{
+    if (task->text.failed)
+        answer_detail(task, 503, "out of memory");
+    else
+        answer(task, status);
+}
+
+static void promote_for(server *s, mail *task)
+{
+    log_message m;
+    alf_error err = {0};
+    generation *g;
+    bool force = task->text.size > 0;
+    int status = shadow_may_promote(s, force, &task->text);
+    if (status != 200) {
+        answer_buffer(task, status);
+        return;
+    }
+    if (check_alive(&err) != ALF_OK ||
+        generation_promote(s->current, s->generations + 1, &g, &err) != ALF_OK ||
+        install(s, g, &err) != ALF_OK) {
+        answer_error(task, 500, &err);
+        return;
+    }
+    log_start(&m, LOG_LEVEL_WARNING,
+              "the candidate is promoted; the configuration still names the bundle of before");
+    log_integer(&m, "generation", (int64_t)s->generations);
+    log_string(&m, "bundle", s->current->plan.classifier.bundle);
+    log_send(&m);
+    shadow_promoted(s, &task->text);
+    answer_buffer(task, 200);
 }
 
 /* ---- feedback ---- */
@@ -244,6 +319,10 @@ void control_take(void *owner, mail *m)
         reload_for(s, m);
     else if (m->kind == MAIL_FEEDBACK)
         feedback_for(s, m);
+    else if (m->kind == MAIL_SHADOW)
+        answer_buffer(m, shadow_report(s, &m->text));
+    else if (m->kind == MAIL_PROMOTE)
+        promote_for(s, m);
     else {
         s->running--;
         mail_free(m);

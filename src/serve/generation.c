@@ -5,6 +5,7 @@
 #include "base/mem.h"
 #include "base/span.h"
 #include "logs/reader.h"
+#include "serve/shadow.h"
 
 #include <string.h>
 #include <time.h>
@@ -66,7 +67,7 @@ static void forget_counts(classifier *c)
     }
 }
 
-static alf_status prove(classifier *c, alf_error *err)
+alf_status generation_prove(classifier *c, alf_error *err)
 {
     proof p = {.reader = log_reader_new(LOG_INPUT_TEXT, 0),
                .events = mem_calloc(PROOF_BATCH + 1, sizeof *p.events),
@@ -98,32 +99,96 @@ static alf_status load_parts(generation *g, alf_error *err)
         g->admin = g->api;
     TRY(tls_load(s, &g->tls, err));
     TRY(classifier_open(&g->plan.classifier, &g->classifier, err));
-    return prove(g->classifier, err);
+    TRY(generation_prove(g->classifier, err));
+    return shadow_load(g->box, g->classifier, &g->shadow, err);
+}
+
+/* ---- plans ---- */
+
+static alf_status plan_load(const serve_source *source, plan_box **out, alf_error *err)
+{
+    plan_box *box = mem_calloc(1, sizeof *box);
+    if (box == NULL)
+        return error_nomem(err, "a configuration");
+    alf_status status = source->load(source->context, &box->plan, err);
+    if (status != ALF_OK) {
+        mem_free(box);
+        return status;
+    }
+    box->source = source;
+    atomic_init(&box->references, 1);
+    *out = box;
+    return ALF_OK;
+}
+
+void plan_hold(plan_box *box)
+{
+    atomic_fetch_add(&box->references, 1);
+}
+
+void plan_release(plan_box *box)
+{
+    if (box == NULL || atomic_fetch_sub(&box->references, 1) > 1)
+        return;
+    box->source->unload(&box->plan);
+    mem_free(box);
+}
+
+/* ---- generations ---- */
+
+static generation *new_generation(plan_box *box, uint64_t number)
+{
+    generation *g = mem_calloc(1, sizeof *g);
+    if (g == NULL)
+        return NULL;
+    g->box = box;
+    g->plan = box->plan;
+    g->number = number;
+    g->loaded_at = (int64_t)time(NULL);
+    atomic_init(&g->references, 1);
+    atomic_fetch_add(&alive, 1);
+    return g;
 }
 
 alf_status generation_load(const serve_source *source, uint64_t number, generation **out,
                            alf_error *err)
 {
     *out = NULL;
-    generation *g = mem_calloc(1, sizeof *g);
-    if (g == NULL)
+    plan_box *box;
+    TRY(plan_load(source, &box, err));
+    generation *g = new_generation(box, number);
+    if (g == NULL) {
+        plan_release(box);
         return error_nomem(err, "a configuration");
-    alf_status status = source->load(source->context, &g->plan, err);
-    if (status != ALF_OK) {
-        mem_free(g);
-        return status;
     }
-    g->source = source;
-    g->number = number;
-    g->loaded_at = (int64_t)time(NULL);
-    atomic_init(&g->references, 1);
-    atomic_fetch_add(&alive, 1);
-    status = load_parts(g, err);
+    alf_status status = load_parts(g, err);
     if (status != ALF_OK) {
         generation_release(g);
         return status;
     }
     *out = g;
+    return ALF_OK;
+}
+
+alf_status generation_promote(const generation *g, uint64_t number, generation **out,
+                              alf_error *err)
+{
+    generation *next = new_generation(g->box, number);
+    if (next == NULL)
+        return error_nomem(err, "a configuration");
+    plan_hold(g->box);
+    next->plan.classifier = g->plan.shadow;
+    next->api = g->api;
+    next->metrics = g->metrics;
+    next->admin = g->admin;
+    next->tls = g->tls;
+    if (next->tls != NULL)
+        (void)SSL_CTX_up_ref(next->tls);
+    shadow_hold(g->shadow);
+    next->promoted = g->shadow;
+    next->classifier = g->shadow->classifier;
+    forget_counts(next->classifier);
+    *out = next;
     return ALF_OK;
 }
 
@@ -136,10 +201,13 @@ void generation_release(generation *g)
 {
     if (g == NULL || atomic_fetch_sub(&g->references, 1) > 1)
         return;
-    classifier_free(g->classifier);
+    shadow_release(g->shadow);
+    if (g->promoted == NULL)
+        classifier_free(g->classifier);
+    shadow_release(g->promoted);
     SSL_CTX_free(g->tls);
     atomic_fetch_sub(&alive, 1);
-    g->source->unload(&g->plan);
+    plan_release(g->box);
     mem_free(g);
 }
 

@@ -11,13 +11,27 @@
 
 #include <stdatomic.h>
 
+/* A plan with its owner, shared by what borrows from it. */
+typedef struct plan_box {
+    atomic_uint references;
+    const serve_source *source;
+    serve_plan plan;
+} plan_box;
+
+void plan_hold(plan_box *box);
+void plan_release(plan_box *box); /* NULL allowed; the last one frees it */
+
+typedef struct shadow shadow;
+
 typedef struct generation {
     atomic_uint references;
     uint64_t number;   /* from 1 */
     int64_t loaded_at; /* seconds since 1970 */
-    const serve_source *source;
-    serve_plan plan;
+    plan_box *box;
+    serve_plan plan; /* the one in the box; promoted: its classifier is the candidate's */
     classifier *classifier;
+    shadow *shadow;   /* the candidate beside it, or NULL */
+    shadow *promoted; /* what the classifier belongs to, or NULL: to this generation */
     auth_tokens api, metrics, admin;
     SSL_CTX *tls; /* NULL: plain connections */
 } generation;
@@ -29,6 +43,13 @@ alf_status generation_load(const serve_source *source, uint64_t number, generati
 
 /* How many are in memory: more than one while requests use earlier ones. */
 unsigned generation_alive(void);
+
+/* The generation that has g's candidate, which there must be, as its live one; the rest is g's. */
+alf_status generation_promote(const generation *g, uint64_t number, generation **out,
+                              alf_error *err);
+
+/* Runs the built-in logs through a classifier; its counters are as if they had not been. */
+alf_status generation_prove(classifier *c, alf_error *err);
 
 void generation_hold(generation *g);
 void generation_release(generation *g); /* NULL allowed; the last one frees it */

@@ -98,8 +98,38 @@ static const schema schemas[] = {
                         "\"log\":{\"type\":[\"string\",\"object\"]},\"category\":" CATEGORY
                         ",\"predicted\":" CATEGORY ",\"comment\":" STRING)},
     {"Stored", OBJECT("\"status\"", "\"status\":{\"const\":\"stored\"}")},
-    {"Reloaded", OBJECT("\"status\",\"generation\"",
-                        "\"status\":{\"const\":\"reloaded\"},\"generation\":" COUNT)},
+    {"Reloaded",
+     OBJECT("\"status\",\"generation\"",
+            "\"status\":{\"const\":\"reloaded\"},\"generation\":" COUNT ",\"warning\":" STRING)},
+    {"Shadow",
+     OBJECT(
+         "\"state\",\"generation\",\"live\"",
+         "\"state\":{\"type\":\"string\",\"enum\":[\"none\",\"running\",\"resting\","
+         "\"promoted\"]},\"generation\":" COUNT ",\"since\":" STRING ",\"share\":" SHARE
+         ",\"live\":" REF("ShadowBundle") ",\"candidate\":" REF("ShadowBundle") ",\"counts\":" REF("ShadowCounts") ",\"promotion\":" OBJECT(
+             "\"allowed\",\"reason\",\"least_logs\"",
+             "\"allowed\":" BOOLEAN ",\"reason\":" STRING
+             ",\"least_logs\":" COUNT) ",\"samples\":" LIST(REF("ShadowSample")) ",\"configuration"
+                                                                                 "\":" MAP(STRING))},
+    {"ShadowBundle", OBJECT("\"path\",\"sha256\"", "\"path\":" STRING ",\"rules_path\":" STRING
+                                                   ",\"sha256\":" MAP(STRING))},
+    {"ShadowCounts",
+     OBJECT("\"compared\",\"disagreements\",\"criticals\",\"criticals_lowered\","
+            "\"forwarded_lowered\",\"skipped\",\"by_live_then_candidate\"",
+            "\"compared\":" COUNT ",\"disagreements\":" COUNT ",\"criticals\":" COUNT
+            ",\"criticals_lowered\":" COUNT ",\"forwarded_lowered\":" COUNT
+            ",\"skipped\":" MAP(COUNT) ",\"by_live_then_candidate\":" MAP(MAP(COUNT)))},
+    {"ShadowSample",
+     OBJECT("\"time\",\"live\",\"candidate\",\"message\",\"message_bytes\"",
+            "\"time\":" STRING ",\"live\":" REF("ShadowVerdict") ",\"candidate\":" REF(
+                "ShadowVerdict") ",\"message\":" STRING ",\"message_bytes\":" COUNT)},
+    {"ShadowVerdict",
+     OBJECT("\"category\",\"confidence\"", "\"category\":" CATEGORY ",\"confidence\":" SHARE)},
+    {"Promotion", OBJECT("", "\"force\":" BOOLEAN)},
+    {"Promoted", OBJECT("\"status\",\"generation\",\"counts\",\"configuration\"",
+                        "\"status\":{\"const\":\"promoted\"},\"generation\":" COUNT
+                        ",\"counts\":" REF("ShadowCounts") ",\"advice\":" STRING
+                                                           ",\"configuration\":" MAP(STRING))},
     {"Health",
      OBJECT("\"status\",\"healthy\",\"models\",\"inference_engine\",\"components\"",
             "\"status\":" STATE ",\"healthy\":" BOOLEAN ",\"version\":" STRING
@@ -178,7 +208,7 @@ static void put_answers(json_writer *w, const route *r)
         json_write_key_span(w, span_of(p, 3));
         json_write_begin_object(w);
         /* An unhealthy service says so in the shape of its healthy answer. */
-        bool same = strncmp(p, "503", 3) == 0 && r->body == BODY_NONE;
+        bool same = strncmp(p, "503", 3) == 0 && r->body == BODY_NONE && r->access == ACCESS_OPEN;
         put_string(w, "description", same ? "Not now." : "Refused.");
         put_content(w, json, 1, same ? r->answers : "Error");
         json_write_end_object(w);
@@ -217,7 +247,7 @@ static void put_route(json_writer *w, const route *r)
     if (r->request != NULL) {
         begin_object(w, "requestBody");
         json_write_key(w, "required");
-        json_write_bool(w, true);
+        json_write_bool(w, r->access != ACCESS_ADMIN);
         put_content(w, types, types_of(r, false, types), r->request);
         json_write_end_object(w);
     }

@@ -44,11 +44,16 @@ void api_models(connection *c, alf_span body);
 void api_stats(connection *c, alf_span body);
 void api_feedback(connection *c, alf_span body);
 void api_reload(connection *c, alf_span body);
+void api_shadow(connection *c, alf_span body);
+void api_promote(connection *c, alf_span body);
 void api_health(connection *c, alf_span body);
 void api_ready(connection *c, alf_span body);
 void api_live(connection *c, alf_span body);
 void api_metrics(connection *c, alf_span body);
 void api_metrics_summary(connection *c, alf_span body);
+
+/* Leaves the connection to the control thread; text (NULL allowed) is taken over. */
+void api_ask_control(connection *c, mail_kind kind, buf *text);
 
 /* Streams: goes on with what has come. */
 void stream_advance(connection *c);

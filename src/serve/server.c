@@ -45,9 +45,10 @@ static void on_signal(evutil_socket_t number, short what, void *context)
 {
     server *s = context;
     alf_error err;
+    const char *warning;
     (void)what;
     if (number == SIGHUP)
-        (void)control_reload(s, &err);
+        (void)control_reload(s, &warning, &err);
     else
         begin_shutdown(s, number == SIGTERM ? "SIGTERM" : "SIGINT");
 }
@@ -242,6 +243,9 @@ static void report_generation(const generation *g, buf *out)
                m->has_anomaly ? "loaded" : "absent", models_run_on(m));
     buf_printf(out, "rules        %zu%s\n", ruleset_rule_count(g->classifier->rules),
                g->classifier->rules_built_in ? " (built in)" : "");
+    if (g->shadow != NULL)
+        buf_printf(out, "candidate    %s: share %g, %g logs before it can be promoted\n",
+                   g->plan.shadow.bundle, s->shadow_share, s->shadow_least_logs);
     buf_printf(out, "proof        every built-in log is classified\n");
     buf_printf(out, "listen       %s, %s\n", s->listen,
                g->tls == NULL            ? "without TLS"

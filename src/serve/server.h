@@ -13,6 +13,7 @@
 #include "serve/generation.h"
 #include "serve/limits.h"
 #include "serve/metrics.h"
+#include "serve/shadow.h"
 
 struct evconnlistener;
 
@@ -32,6 +33,8 @@ typedef enum mail_kind {
     MAIL_DRAIN,    /* to a worker: accept no more, finish, end */
     MAIL_RELOAD,   /* to control */
     MAIL_FEEDBACK, /* to control: write `text`, a line */
+    MAIL_SHADOW,   /* to control: report on the candidate */
+    MAIL_PROMOTE,  /* to control: make it the live one; `text`: not empty to force */
     MAIL_ENDED     /* to control: a worker has drained */
 } mail_kind;
 
@@ -91,6 +94,7 @@ struct worker {
     char date[32]; /* of the Date header, and the second it is of */
     int64_t date_second;
     metrics metrics;
+    shadow_runner *shadow; /* NULL: no candidate yet */
 };
 
 struct server {
@@ -105,10 +109,11 @@ struct server {
     generation *current; /* control thread only */
     uint64_t generations;
     limits *limits;
-    feedback feedback;  /* control thread only */
-    mail *unsynced;     /* the same: written, not yet on the disk */
-    uint64_t started;   /* clock_now() */
-    int64_t started_at; /* seconds since 1970 */
+    shadow_counts shadow_total; /* since the start, over all candidates */
+    feedback feedback;          /* control thread only */
+    mail *unsynced;             /* the same: written, not yet on the disk */
+    uint64_t started;           /* clock_now() */
+    int64_t started_at;         /* seconds since 1970 */
     uint64_t drain_until;
     atomic_bool give_up; /* workers drop the connections that are left */
     atomic_uint connections;

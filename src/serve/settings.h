@@ -21,13 +21,16 @@ typedef struct serve_settings {
     double requests_per_second, burst, connections_per_address; /* per client; 0 = no limit */
     const char *log_level, *log_format;
     bool log_access;
+    const char *shadow_path, *shadow_rules_path; /* "" = none; "" = as for the live one */
+    double shadow_share, shadow_samples, shadow_least_logs, shadow_slow_ms;
 } serve_settings;
 
 /* All that a configuration says to the service. */
 typedef struct serve_plan {
     serve_settings settings;
     classifier_options classifier;
-    void *owner; /* of what the two borrow from */
+    classifier_options shadow; /* bundle NULL: there is no candidate */
+    void *owner;               /* of what the two borrow from */
 } serve_plan;
 
 /* Where plans come from: read again at every reload. */

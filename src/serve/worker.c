@@ -65,6 +65,7 @@ static void on_sweep(evutil_socket_t fd, short what, void *context)
         next = c->next;
         connection_check_time(c, now);
     }
+    shadow_flush(w->shadow);
 }
 
 static void on_later(evutil_socket_t fd, short what, void *context)
@@ -99,6 +100,7 @@ static void take_mail(void *owner, mail *m)
         generation_use_leave(w->use);
         w->use = m->use;
         m->use = NULL;
+        shadow_change(w->shadow, w->use->of);
     } else if (m->kind == MAIL_ANSWER) {
         job *j = m->job;
         j->queued = false;
@@ -250,6 +252,7 @@ alf_status worker_start(worker *w, alf_error *err)
 
 void worker_fini(worker *w)
 {
+    shadow_stop(w->shadow);
     close_listeners(w);
     while (w->connections != NULL)
         connection_kill(w->connections);
