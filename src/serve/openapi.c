@@ -104,13 +104,13 @@ static const schema schemas[] = {
     {"Shadow",
      OBJECT(
          "\"state\",\"generation\",\"live\"",
-         "\"state\":{\"type\":\"string\",\"enum\":[\"none\",\"running\",\"resting\","
-         "\"promoted\"]},\"generation\":" COUNT ",\"since\":" STRING ",\"share\":" SHARE
-         ",\"live\":" REF("ShadowBundle") ",\"candidate\":" REF("ShadowBundle") ",\"counts\":" REF("ShadowCounts") ",\"promotion\":" OBJECT(
-             "\"allowed\",\"reason\",\"least_logs\"",
-             "\"allowed\":" BOOLEAN ",\"reason\":" STRING
-             ",\"least_logs\":" COUNT) ",\"samples\":" LIST(REF("ShadowSample")) ",\"configuration"
-                                                                                 "\":" MAP(STRING))},
+         "\"state\":{\"enum\":[\"none\",\"running\",\"resting\",\"promoted\"]}"
+         ",\"generation\":" COUNT ",\"since\":" STRING ",\"share\":" SHARE
+         ",\"live\":" REF("ShadowBundle") ",\"candidate\":" REF("ShadowBundle") ",\"counts\":" REF("ShadowCounts") ",\"promotion\":" REF(
+             "ShadowOutlook") ",\"samples\":" LIST(REF("ShadowSample")) ",\"configuration\":" MAP(STRING))},
+    {"ShadowOutlook",
+     OBJECT("\"allowed\",\"reason\",\"least_logs\"",
+            "\"allowed\":" BOOLEAN ",\"reason\":" STRING ",\"least_logs\":" COUNT)},
     {"ShadowBundle", OBJECT("\"path\",\"sha256\"", "\"path\":" STRING ",\"rules_path\":" STRING
                                                    ",\"sha256\":" MAP(STRING))},
     {"ShadowCounts",

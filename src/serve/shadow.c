@@ -179,7 +179,6 @@ static void sample(shadow *s, const shadow_log *live, const verdict *candidate)
         if (to->kept > 0)
             memcpy(to->text, live->message.data, to->kept);
     }
-    s->sampled++;
     (void)pthread_mutex_unlock(&s->lock);
 }
 

@@ -79,7 +79,6 @@ struct shadow {
     pthread_mutex_t lock; /* over the samples; no worker's loop takes it */
     shadow_sample *samples;
     size_t sample_count, sample_room;
-    uint64_t sampled; /* so far, those replaced since included */
 };
 
 /* Loads the candidate of the plan and proves it; NULL where the plan names none. live: its model
