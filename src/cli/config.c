@@ -183,7 +183,7 @@ static const config_key keys[] = {
            "share of the batches that also run through the candidate"),
     NUMBER("shadow.samples", KEY_WHOLE, serve.shadow_samples, 100, 0, 1000, NULL,
            "disagreements kept for GET /admin/shadow, the worst ones longest"),
-    NUMBER("shadow.least_logs", KEY_WHOLE, serve.shadow_least_logs, 10000, 1, 1000000000, NULL,
+    NUMBER("shadow.least_logs", KEY_WHOLE, serve.shadow_least_logs, 10000, 1, 10000000, NULL,
            "logs that must be compared before the candidate can be promoted"),
     NUMBER("shadow.slow_ms", KEY_NUMBER, serve.shadow_slow_ms, 10, 0, 60000, NULL,
            "CPU time a log from which the candidate is too slow; five slow or failing batches in a "
