@@ -210,7 +210,7 @@ alf_status forest_fast_build_as(const forest *f, forest_way way, cpu_level level
 {
     arena temporary;
     *out = NULL;
-    if (f->tree_count == 0)
+    if (f->tree_count == 0 || f->rounding != NULL)
         return ALF_OK;
     arena_init(&temporary, memory->limit);
     normal_forest n = {.f = f, .temporary = &temporary};

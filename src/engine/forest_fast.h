@@ -7,8 +7,8 @@
  *   bits  trees of at most 64 leaves: every tree is a word whose set bits are the leaves still
  *         possible (forest_bits.c);
  *   walk  any trees: small nodes, eight walks at a time (forest_walk.c).
- * Tests of membership or equality, and thresholds at the ends of the number line, do not compile:
- * such a forest is evaluated by forest_sum.
+ * Tests of membership or equality, thresholds at the ends of the number line, and features that are
+ * rounded first do not compile: such a forest is evaluated by forest_sum.
  */
 #ifndef ALF_ENGINE_FOREST_FAST_H
 #define ALF_ENGINE_FOREST_FAST_H

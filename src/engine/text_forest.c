@@ -7,7 +7,11 @@
 #include <math.h>
 #include <string.h>
 
-enum { IRREGULAR_STEP = 64, MOST_SUMS = 1 << 16 };
+enum {
+    IRREGULAR_STEP = 64,
+    MOST_TARGETS = 1 << 16,
+    MOST_SUMS = 1 << 22 /* doubles: a small file may declare many trees and many targets */
+};
 
 /* ---- building ---- */
 
@@ -187,10 +191,15 @@ static void add_weight(const text_forest *t, double *sum, double weight)
     *sum = t->wide ? *sum + weight : (double)((float)*sum + (float)weight);
 }
 
+static size_t sum_rows(const text_forest *t)
+{
+    return (t->tree_count - t->lead) / t->step + 1;
+}
+
 /* sums[k]: before tree lead + k * step. */
 static alf_status sum_empty(text_forest *t, arena *memory, alf_error *err)
 {
-    size_t rows = (t->tree_count - t->lead) / t->step + 1, targets = t->target_count;
+    size_t rows = sum_rows(t), targets = t->target_count;
     double *now = mem_calloc(targets, sizeof *now);
     t->sums = arena_alloc(memory, rows * targets, sizeof *t->sums);
     if (now == NULL || t->sums == NULL) {
@@ -242,8 +251,9 @@ alf_status text_forest_init(text_forest *t, const forest *f, bool absent_is_nan,
                             bool *fits, alf_error *err)
 {
     int mode = common_mode(f);
-    *fits = mode >= 0 && f->base == NULL && f->tree_count > 0 && f->node_count < TEXT_LEAF &&
-            f->feature_count < TEXT_LEAF && f->target_count <= MOST_SUMS;
+    *fits = mode >= 0 && f->base == NULL && f->rounding == NULL && f->tree_count > 0 &&
+            f->node_count < TEXT_LEAF && f->feature_count < TEXT_LEAF &&
+            f->target_count <= MOST_TARGETS;
     if (!*fits)
         return ALF_OK;
     *t = (text_forest){.wide = f->number == FOREST_F64,
@@ -257,7 +267,8 @@ alf_status text_forest_init(text_forest *t, const forest *f, bool absent_is_nan,
     TRY(index_trees(t, memory, err));
     keep_empty(t);
     find_order(t, f);
-    return sum_empty(t, memory, err);
+    *fits = sum_rows(t) * t->target_count <= MOST_SUMS;
+    return *fits ? sum_empty(t, memory, err) : ALF_OK;
 }
 
 /* ---- a session's room ---- */
