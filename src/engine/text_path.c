@@ -89,7 +89,8 @@ static alf_status run_rest(const text_path *p, engine_session *rest, void *rows,
     const tensor *chances = &outputs[p->shape.probability_output];
     const tensor *label = &outputs[p->shape.label_output];
     if (chances->rank != 2 || !chain_is_rows_by(chances, ONNX_FLOAT, n, (size_t)chances->dims[1]) ||
-        chances->dims[1] < 2 || chances->dims[1] > CHAIN_MAX_CLASSES)
+        chances->dims[1] < 2 || chances->dims[1] > CHAIN_MAX_CLASSES ||
+        (p->class_count != 0 && chances->dims[1] != (int64_t)p->class_count))
         return chain_wrong_output(chances, classifier_name, err);
     if (!chain_is_rows_by(label, ONNX_INT64, n, 1))
         return chain_wrong_output(label, classifier_name, err);
@@ -114,6 +115,8 @@ static alf_status probe_classes(text_path *p, alf_error *err)
 static alf_status build(text_path *p, const engine *vectorizer, bool *fits, alf_error *err)
 {
     *fits = engine_output_count(p->classifier) <= MOST_OUTPUTS &&
+            engine_output(p->classifier, p->shape.label_output)->type == ONNX_INT64 &&
+            engine_output(p->classifier, p->shape.probability_output)->type == ONNX_FLOAT &&
             engine_output(vectorizer, 0)->type == (p->shape.is_wide ? ONNX_DOUBLE : ONNX_FLOAT) &&
             text_match_classifier(p->classifier, &p->head);
     if (!*fits)
