@@ -9,8 +9,18 @@
 #include <math.h>
 #include <string.h>
 
+enum { MOST_OUTPUTS = 8 };
+
 static const char scaler_name[] = "anomaly_scaler";
 static const char forest_name[] = "anomaly_detector";
+
+static alf_status check_output_count(const engine *e, const char *what, alf_error *err)
+{
+    if (engine_output_count(e) > MOST_OUTPUTS)
+        return error_set(err, ALF_E_UNSUPPORTED, "%s: %zu outputs, at most %d are accepted", what,
+                         engine_output_count(e), (int)MOST_OUTPUTS);
+    return ALF_OK;
+}
 
 static alf_status check_forest(anomaly_chain *c, alf_error *err)
 {
@@ -24,9 +34,8 @@ static alf_status check_forest(anomaly_chain *c, alf_error *err)
     TRY(chain_want_output(c->forest, "scores", forest_name, &c->decision_output, err));
     c->score_output = chain_find_output(c->forest, "score_samples");
     c->has_score = c->score_output != SIZE_MAX;
-    if (engine_output_count(c->forest) > 8 || engine_output_count(c->scaler) > 8)
-        return error_set(err, ALF_E_UNSUPPORTED, "%s: more than 8 outputs", forest_name);
-    return ALF_OK;
+    TRY(check_output_count(c->scaler, scaler_name, err));
+    return check_output_count(c->forest, forest_name, err);
 }
 
 /* Where the graphs are not those that can be fused, c->fused stays NULL. */
@@ -150,7 +159,7 @@ static alf_status run_anomaly_chunk(anomaly_chain_session *s, const double *feat
                                     double *scores, double *decisions, int *labels, alf_error *err)
 {
     const anomaly_chain *c = s->chain;
-    tensor outputs[8];
+    tensor outputs[MOST_OUTPUTS];
     tensor rows = feature_rows(s, features, n);
     TRY(engine_run(s->scaler, &rows, outputs, err));
     if (!chain_is_rows_by(&outputs[0], ONNX_FLOAT, n, c->feature_count))
