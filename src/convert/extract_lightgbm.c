@@ -32,7 +32,8 @@ typedef struct builder {
 
 enum { KIND_NUMBER = 1, KIND_ZERO_MISSING = 2, KIND_SET = 4 };
 
-enum { MEMBER_LIMIT = 1 << 26 };
+/* WORD_LIMIT: of 32 categories; many splits may share one set of a file. */
+enum { MEMBER_LIMIT = 1 << 26, WORD_LIMIT = 1 << 26 };
 
 /* A node to number, and where its number goes. */
 typedef struct pending {
@@ -80,8 +81,12 @@ static bool find_set(const lgb_tree *t, int64_t split, const int64_t **words, si
     return true;
 }
 
-/* The members of all sets of a tree, into *total. */
-static alf_status count_members(const builder *b, uint32_t tree, uint64_t *total)
+/* What the sets of all splits have. */
+typedef struct set_sizes {
+    uint64_t members, words;
+} set_sizes;
+
+static alf_status count_members(const builder *b, uint32_t tree, set_sizes *total)
 {
     const lgb_tree *t = &b->model->trees[tree];
     for (uint32_t i = 0; i + 1 < t->leaf_count; i++) {
@@ -91,13 +96,14 @@ static alf_status count_members(const builder *b, uint32_t tree, uint64_t *total
             continue;
         if (!find_set(t, i, &words, &count))
             return bad_tree(b, tree, "a categorical split has no set; it is damaged");
-        for (size_t k = 0; k < count; k++)
-            *total += (uint64_t)__builtin_popcountll((unsigned long long)words[k]);
-        if (*total > MEMBER_LIMIT)
+        total->words += count;
+        for (size_t k = 0; k < count && total->words <= WORD_LIMIT; k++)
+            total->members += (uint64_t)__builtin_popcountll((unsigned long long)words[k]);
+        if (total->members > MEMBER_LIMIT || total->words > WORD_LIMIT)
             return error_set(b->err, ALF_E_LIMIT,
                              "the categorical splits of the LightGBM model have more than %d "
-                             "categories",
-                             (int)MEMBER_LIMIT);
+                             "categories, or sets of more than %d words",
+                             (int)MEMBER_LIMIT, (int)WORD_LIMIT);
     }
     return ALF_OK;
 }
@@ -113,9 +119,9 @@ static void put_set(forest *f, const lgb_tree *t, int64_t split, forest_node *to
     to->threshold = 0;
     to->missing_yes = false;
     to->set_begin = f->set_value_count;
-    for (size_t i = 0; i < 32 * count; i++)
-        if ((words[i / 32] >> (i % 32) & 1) != 0)
-            f->set_values[f->set_value_count++] = (double)i;
+    for (size_t i = 0; i < count; i++)
+        for (uint64_t left = (uint64_t)words[i]; left != 0; left &= left - 1)
+            f->set_values[f->set_value_count++] = (double)(32 * i + (size_t)__builtin_ctzll(left));
     to->set_count = f->set_value_count - to->set_begin;
 }
 
@@ -231,22 +237,23 @@ static alf_status put_tree(const builder *b, forest *f, walk *w)
 
 static alf_status reserve(const builder *b, uint32_t tree_count, forest *f, walk *w)
 {
-    uint64_t leaves = 0, members = 0;
+    uint64_t leaves = 0;
+    set_sizes sets = {0};
     uint32_t most = 1;
     for (uint32_t t = 0; t < tree_count; t++) {
         uint32_t count = b->model->trees[t].leaf_count;
         leaves += count;
         most = count > most ? count : most;
-        TRY(count_members(b, t, &members));
+        TRY(count_members(b, t, &sets));
     }
     if (leaves > INT32_MAX / 2)
         return error_set(b->err, ALF_E_LIMIT, "the LightGBM model has %" PRIu64 " leaves", leaves);
     f->roots = arena_alloc(b->a, (size_t)tree_count + 1, sizeof *f->roots);
     f->nodes = arena_alloc(b->a, 2 * leaves + 1, sizeof *f->nodes);
     f->leaf_values = arena_alloc(b->a, leaves + 1, sizeof *f->leaf_values);
-    f->set_values = arena_alloc(b->a, members + 1, sizeof *f->set_values);
+    f->set_values = arena_alloc(b->a, sets.members + 1, sizeof *f->set_values);
     if (f->roots == NULL || f->nodes == NULL || f->leaf_values == NULL || f->set_values == NULL)
-        return no_memory(b, b->a, 2 * leaves + members, sizeof *f->nodes);
+        return no_memory(b, b->a, 2 * leaves + sets.members, sizeof *f->nodes);
     w->seen = arena_alloc(b->scratch, 2 * (size_t)most, 1);
     w->stack = arena_alloc(b->scratch, 2 * (size_t)most, sizeof *w->stack);
     return w->seen != NULL && w->stack != NULL

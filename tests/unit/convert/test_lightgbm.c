@@ -5,6 +5,7 @@
  */
 #include "support/test.h"
 
+#include "base/buf.h"
 #include "base/mem.h"
 #include "base/span.h"
 #include "convert/emit.h"
@@ -246,6 +247,46 @@ static void test_out_of_memory(void **state)
 }
 
 /* Overwrites what was found by as many bytes. */
+static void append_times(buf *out, const char *word, size_t times)
+{
+    for (size_t i = 0; i < times; i++)
+        buf_append_string(out, word);
+}
+
+/* Many splits that share one large, empty set: little text, and much work for each split. */
+static void test_shared_sets(void **state)
+{
+    (void)state;
+    enum { SPLITS = 8200, WORDS = 8200 };
+    alf_error err = {0};
+    buf text;
+    buf_init(&text);
+    buf_printf(&text,
+               "tree\nversion=v4\nnum_class=1\nnum_tree_per_iteration=1\nlabel_index=0\n"
+               "max_feature_idx=0\nobjective=binary sigmoid:1\nfeature_names=a\n"
+               "feature_infos=none\n\nTree=0\nnum_leaves=%d\nnum_cat=1\nsplit_feature=",
+               SPLITS + 1);
+    append_times(&text, "0 ", SPLITS);
+    buf_append_string(&text, "\nthreshold=");
+    append_times(&text, "0 ", SPLITS);
+    buf_append_string(&text, "\ndecision_type=");
+    append_times(&text, "1 ", SPLITS);
+    buf_append_string(&text, "\nleft_child=");
+    for (int i = 0; i < SPLITS; i++)
+        buf_printf(&text, "%d ", ~i);
+    buf_append_string(&text, "\nright_child=");
+    for (int i = 0; i < SPLITS; i++)
+        buf_printf(&text, "%d ", i + 1 < SPLITS ? i + 1 : ~SPLITS);
+    buf_append_string(&text, "\nleaf_value=");
+    append_times(&text, "0 ", SPLITS + 1);
+    buf_printf(&text, "\ncat_boundaries=0 %d\ncat_threshold=", WORDS);
+    append_times(&text, "0 ", WORDS);
+    buf_append_string(&text, "\n\nend of trees\n");
+    assert_int_equal(run(buf_span(&text), &err), ALF_E_LIMIT);
+    assert_non_null(strstr(err.message, "words"));
+    buf_fini(&text);
+}
+
 static void overwrite(char *text, const char *from, const char *to)
 {
     char *at = strstr(text, from);
@@ -327,8 +368,9 @@ static void test_zeros(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_damaged),       cmocka_unit_test(test_unsupported),
-        cmocka_unit_test(test_cut_off),       cmocka_unit_test(test_changed_bytes),
-        cmocka_unit_test(test_out_of_memory), cmocka_unit_test(test_zeros)};
+        cmocka_unit_test(test_damaged),     cmocka_unit_test(test_unsupported),
+        cmocka_unit_test(test_cut_off),     cmocka_unit_test(test_changed_bytes),
+        cmocka_unit_test(test_shared_sets), cmocka_unit_test(test_out_of_memory),
+        cmocka_unit_test(test_zeros)};
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
