@@ -7,6 +7,7 @@
 #include "base/unicode.h"
 
 #include <inttypes.h>
+#include <math.h>
 #include <stdio.h>
 #include <string.h>
 #include <time.h>
@@ -141,7 +142,8 @@ void log_integer(log_message *m, const char *key, int64_t value)
 void log_number(log_message *m, const char *key, double value)
 {
     char text[32];
-    int n = snprintf(text, sizeof text, "%.6g", value);
+    int n = m->json && !isfinite(value) ? snprintf(text, sizeof text, "null")
+                                        : snprintf(text, sizeof text, "%.6g", value);
     if (put_key(m, key))
         put(m, text, n > 0 ? (size_t)n : 0);
 }

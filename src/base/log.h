@@ -39,8 +39,8 @@ void log_start(log_message *m, log_level level, const char *message);
 void log_text(log_message *m, const char *key, alf_span value);
 void log_string(log_message *m, const char *key, const char *value);
 void log_integer(log_message *m, const char *key, int64_t value);
-void log_number(log_message *m, const char *key, double value);
-void log_error(log_message *m, const alf_error *err); /* key "error" */
+void log_number(log_message *m, const char *key, double value); /* no number: null in JSON */
+void log_error(log_message *m, const alf_error *err);           /* key "error" */
 void log_send(log_message *m);
 
 /* A message that may repeat: at most LOG_BURST of them in LOG_WINDOW_SECONDS, then a count of those

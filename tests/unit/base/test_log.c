@@ -5,6 +5,7 @@
 #include "base/log.h"
 #include "base/span.h"
 
+#include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -45,6 +46,7 @@ static void say_all(void)
     log_string(&m, "text", "a\nb\x01\\ \xC3\xA9 \xFF \xC2\x85");
     log_integer(&m, "whole", -5);
     log_number(&m, "number", 0.25);
+    log_number(&m, "none", (double)NAN);
     log_error(&m, &err);
     log_send(&m);
 }
@@ -54,10 +56,11 @@ static void json_and_text(void **state)
     (void)state;
     log_configure(LOG_LEVEL_INFO, true);
     capture(say_all);
-    assert_non_null(strstr(written, ",\"level\":\"warning\",\"message\":\"some \\\"thing\\\"\","
-                                    "\"text\":\"a\\u000ab\\u0001\\\\ \xC3\xA9 \xEF\xBF\xBD "
-                                    "\\u0085\",\"whole\":-5,\"number\":0.25,\"error\":\"it broke\"}"
-                                    "\n"));
+    assert_non_null(strstr(
+        written, ",\"level\":\"warning\",\"message\":\"some \\\"thing\\\"\","
+                 "\"text\":\"a\\u000ab\\u0001\\\\ \xC3\xA9 \xEF\xBF\xBD "
+                 "\\u0085\",\"whole\":-5,\"number\":0.25,\"none\":null,\"error\":\"it broke\"}"
+                 "\n"));
     assert_int_equal(strncmp(written, "{\"time\":\"2", 10), 0);
     assert_int_equal(count("\n"), 1);
     log_configure(LOG_LEVEL_INFO, false);
