@@ -493,15 +493,34 @@ static bool is_row_by_row(const engine *e, const engine_node *n)
     return row_sum(e, n->outputs[0], true) == n;
 }
 
+/* Whether a value has one element a row and no second axis: with another value of several rows it
+ * would be spread over columns. */
+static bool is_flat(const engine *e, uint32_t value)
+{
+    const engine_node *cast;
+    for (size_t i = 0; i < e->node_count && (cast = made_by(e, value, "Cast")) != NULL; i++)
+        value = cast->inputs[0];
+    return made_by(e, value, "Squeeze") != NULL || made_by(e, value, "ArgMax") != NULL;
+}
+
+/* Whether a node treats rows alone, seen what it reads. */
+static bool reads_alone(const engine *e, const text_head *head, const engine_node *n)
+{
+    for (uint32_t k = 0; k < n->input_count; k++)
+        if (!is_behind(e, head, n->inputs[k], true) ||
+            (is_flat(e, n->inputs[k]) && strcmp(n->op->name, "Cast") != 0))
+            return false;
+    return true;
+}
+
 static bool ends_alone(const engine *e, const text_head *head)
 {
     for (size_t i = head->node + 1; i < e->node_count; i++)
         if (!is_row_by_row(e, &e->nodes[i]))
             return false;
     for (size_t i = head->node + 1; i < e->node_count; i++)
-        for (uint32_t k = 0; k < e->nodes[i].input_count; k++)
-            if (!is_behind(e, head, e->nodes[i].inputs[k], true))
-                return false;
+        if (!reads_alone(e, head, &e->nodes[i]))
+            return false;
     for (size_t i = 0; i < e->output_count; i++)
         if (!is_behind(e, head, e->output_values[i], false))
             return false;
