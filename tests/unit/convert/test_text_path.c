@@ -263,13 +263,13 @@ static const alf_span changed_texts[] = {{"", 0},
                                           14}};
 enum { CHANGED_TEXTS = sizeof changed_texts / sizeof changed_texts[0] };
 
-/* Changes every byte of one of two files: what still compiles has the bits of the graphs. Gives how
- * often it did. */
-static size_t change_bytes(buf *files, size_t which, bool zero_is_absent)
+/* Changes every second byte, from `first` on, of one of two files: what still compiles has the bits
+ * of the graphs. Gives how often it did. */
+static size_t change_bytes(buf *files, size_t which, size_t first, bool zero_is_absent)
 {
     static const unsigned char changes[] = {0x01, 0x02, 0x80, 0x14, 0xFF};
     size_t compiled = 0;
-    for (size_t i = 0; i < files[which].size; i++) {
+    for (size_t i = first; i < files[which].size; i += 2) {
         const unsigned char change = changes[i % sizeof changes];
         files[which].data[i] = (char)(files[which].data[i] ^ (char)change);
         pair_result r = pair_check(buf_span(&files[0]), buf_span(&files[1]), zero_is_absent,
@@ -301,8 +301,8 @@ static void changed_files(void **state)
                                     CHANGED_TEXTS),
                          PAIR_SAME);
         if (kind < 6) /* the vectorizers come again */
-            assert_true(change_bytes(files, 0, kind % 2 == 0) > 100);
-        assert_true(change_bytes(files, 1, kind % 2 == 0) > 100);
+            assert_true(change_bytes(files, 0, (size_t)kind / 2 % 2, kind % 2 == 0) > 50);
+        assert_true(change_bytes(files, 1, (size_t)kind / 2 % 2, kind % 2 == 0) > 50);
         buf_fini(&files[0]);
         buf_fini(&files[1]);
         arena_fini(&memory);
