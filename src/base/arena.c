@@ -104,6 +104,39 @@ void *arena_alloc(arena *a, size_t count, size_t size)
     return result;
 }
 
+enum { OWN_BLOCK = 16384 }; /* from here on a request is worth a block of its own */
+
+/* Memory whose zeros nobody may count on is filled where sanitizers look. */
+static void spoil(void *memory, size_t size)
+{
+#if defined __SANITIZE_ADDRESS__
+    memset(memory, 0xA5, size);
+#else
+    (void)memory;
+    (void)size;
+#endif
+}
+
+void *arena_alloc_unset(arena *a, size_t count, size_t size)
+{
+    size_t bytes = padded(count, size);
+    if (bytes < OWN_BLOCK || a->blocks == NULL || arena_over_limit(a, count, size)) {
+        void *small = arena_alloc(a, count, size);
+        if (small != NULL)
+            spoil(small, bytes);
+        return small;
+    }
+    arena_block *block = mem_alloc(sizeof *block + bytes);
+    if (block == NULL)
+        return NULL;
+    block->size = block->used = block->dirty = bytes;
+    block->next = a->blocks->next; /* the first one stays in use */
+    a->blocks->next = block;
+    a->used += bytes;
+    spoil(block->data, bytes);
+    return block->data;
+}
+
 char *arena_strndup(arena *a, const char *text, size_t size)
 {
     if (size == SIZE_MAX)

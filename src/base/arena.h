@@ -24,6 +24,10 @@ void arena_reset(arena *a); /* forgets everything, keeps one block for reuse */
 void *arena_alloc(arena *a, size_t count, size_t size);
 int arena_over_limit(const arena *a, size_t count, size_t size);
 
+/* The same with any content, for what is written in full before it is read: large pieces then cost
+ * no zeroing. */
+void *arena_alloc_unset(arena *a, size_t count, size_t size);
+
 /* A NUL-terminated copy of size bytes. */
 char *arena_strndup(arena *a, const char *text, size_t size);
 

@@ -61,9 +61,8 @@ static strmap_entry *find(strmap_entry *entries, size_t capacity, alf_span key, 
     return &entries[i];
 }
 
-static bool grow(strmap *map)
+static bool resize(strmap *map, size_t capacity)
 {
-    size_t capacity = map->capacity == 0 ? 16 : map->capacity * 2;
     strmap_entry *entries = mem_calloc(capacity, sizeof *entries);
     if (entries == NULL)
         return false;
@@ -78,9 +77,17 @@ static bool grow(strmap *map)
     return true;
 }
 
+bool strmap_reserve(strmap *map, size_t count)
+{
+    size_t capacity = map->capacity > 16 ? map->capacity : 16;
+    while (capacity / 2 < count)
+        capacity *= 2;
+    return capacity == map->capacity || resize(map, capacity);
+}
+
 bool strmap_put(strmap *map, alf_span key, uint32_t value, bool *added)
 {
-    if (map->count * 2 >= map->capacity && !grow(map))
+    if (map->count * 2 >= map->capacity && !strmap_reserve(map, map->count + 1))
         return false;
     if (key.data == NULL)
         key = SPAN_LITERAL("");

@@ -27,6 +27,9 @@ typedef struct strmap {
 void strmap_init(strmap *map);
 void strmap_fini(strmap *map);
 
+/* Room for `count` keys in all, so that adding them moves nothing. false: out of memory. */
+bool strmap_reserve(strmap *map, size_t count);
+
 /* Adds key; *added tells whether it was new (an existing key keeps its value).
  * false: out of memory. */
 bool strmap_put(strmap *map, alf_span key, uint32_t value, bool *added);

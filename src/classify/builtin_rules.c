@@ -1980,6 +1980,7 @@ static const image_entry entries[] = {
 
 const builtin_rules builtin_rules_table = {
     .hash = UINT64_C(0x0a1354128ca94846),
+    .gate_hash = UINT64_C(0x88da2934468140bd),
     .rules = rules,
     .patterns = patterns,
     .rule_count = 134,
@@ -1987,7 +1988,6 @@ const builtin_rules builtin_rules_table = {
     .default_category = ALF_ROUTINE,
     .default_confidence = 0.5,
     .messages = {
-        .hash = UINT64_C(0xc96dade1d93f427b),
         .clauses = clauses,
         .literals = literals,
         .entries = entries,

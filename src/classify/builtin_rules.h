@@ -18,6 +18,7 @@ typedef struct builtin_rule {
 
 typedef struct builtin_rules {
     uint64_t hash;             /* of the text of configs/rules.yaml: hash_bytes(), seed 0 */
+    uint64_t gate_hash;        /* of the gate's patterns for messages: pattern_specs_hash() */
     const builtin_rule *rules; /* best first */
     const char *const *patterns;
     size_t rule_count;

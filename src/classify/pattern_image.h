@@ -31,7 +31,6 @@ typedef struct image_entry {
 } image_entry;
 
 struct pattern_image {
-    uint64_t hash; /* of the patterns: pattern_specs_hash(); 0 where it is not known */
     const image_clause *clauses;   /* a pattern without any is tried on every text */
     const image_literal *literals; /* those of one gram stand together */
     const image_entry *entries;    /* by literal */

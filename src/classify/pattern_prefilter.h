@@ -26,7 +26,7 @@ alf_status prefilter_finish(prefilter *p, alf_error *err);
  * to be freed in any case. */
 alf_status prefilter_from_image(size_t patterns, const pattern_image *image, prefilter **out,
                                 alf_error *err);
-/* The lists of a finished filter, without its hash. */
+/* The lists of a finished filter. */
 const pattern_image *prefilter_image(const prefilter *p);
 /* Whether the pattern is tried only on texts that have one of its literals. */
 bool prefilter_is_filtered(const prefilter *p, size_t pattern);

@@ -32,9 +32,11 @@ typedef struct loader {
 static alf_status load_built_in(loader *l, const char *name, alf_error *err)
 {
     TRY(rules_built_in(&builtin_rules_table, &l->messages, &l->out->rules, err));
+    size_t begin = l->messages.count;
     TRY(compliance_read(NULL, name, &l->messages, &l->out->gate, err));
     const pattern_image *image = &builtin_rules_table.messages;
-    if (pattern_specs_hash(l->messages.specs, l->messages.count) != image->hash)
+    if (pattern_specs_hash(l->messages.specs + begin, l->messages.count - begin) !=
+        builtin_rules_table.gate_hash)
         return pattern_list_compile(&l->messages, name, &l->out->messages, err);
     return pattern_set_from_image(l->messages.specs, l->messages.count, image, &l->out->messages,
                                   err);

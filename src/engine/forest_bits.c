@@ -210,10 +210,10 @@ static alf_status take_temporary(builder *w, alf_error *err)
 {
     const normal_forest *n = w->n;
     arena *a = n->temporary;
-    TRY(forest_take(a, n->split_count, sizeof *w->splits, &w->splits, err));
-    TRY(forest_take(a, n->split_count, sizeof *w->room, &w->room, err));
-    TRY(forest_take(a, n->f->node_count, sizeof *w->first_leaf, &w->first_leaf, err));
-    return forest_take(a, n->f->node_count, sizeof *w->tree, &w->tree, err);
+    TRY(forest_take_unset(a, n->split_count, sizeof *w->splits, &w->splits, err));
+    TRY(forest_take_unset(a, n->split_count, sizeof *w->room, &w->room, err));
+    TRY(forest_take_unset(a, n->f->node_count, sizeof *w->first_leaf, &w->first_leaf, err));
+    return forest_take_unset(a, n->f->node_count, sizeof *w->tree, &w->tree, err);
 }
 
 /* The elements of a level that holds `count` thresholds. */
@@ -238,15 +238,15 @@ static alf_status take_memory(builder *w, size_t rows, arena *memory, alf_error 
     const normal_forest *n = w->n;
     forest_bits *b = w->b;
     TRY(forest_take(memory, w->groups.count, sizeof *b->columns, &b->columns, err));
-    TRY(forest_take(memory, n->split_count, sizeof *b->tests, &b->tests, err));
-    TRY(forest_take(memory, key_count(&w->groups), sizeof *b->keys, &b->keys, err));
-    TRY(forest_take(memory, rows * b->row_bytes + ROW_ALIGN, 1, &b->table, err));
+    TRY(forest_take_unset(memory, n->split_count, sizeof *b->tests, &b->tests, err));
+    TRY(forest_take_unset(memory, key_count(&w->groups), sizeof *b->keys, &b->keys, err));
+    TRY(forest_take_unset(memory, rows * b->row_bytes + ROW_ALIGN, 1, &b->table, err));
     TRY(forest_take(memory, n->f->tree_count, sizeof *b->first, &b->first, err));
     if (!n->simple)
-        return forest_take(memory, n->leaf_count, sizeof *b->leaves, &b->leaves, err);
+        return forest_take_unset(memory, n->leaf_count, sizeof *b->leaves, &b->leaves, err);
     if (n->f->number == FOREST_F32)
-        return forest_take(memory, n->leaf_count, sizeof *b->narrow, &b->narrow, err);
-    return forest_take(memory, n->leaf_count, sizeof *b->wide, &b->wide, err);
+        return forest_take_unset(memory, n->leaf_count, sizeof *b->narrow, &b->narrow, err);
+    return forest_take_unset(memory, n->leaf_count, sizeof *b->wide, &b->wide, err);
 }
 
 static bool have_all(const builder *w)
@@ -277,7 +277,8 @@ static void number_leaves(const builder *w)
         uint32_t root = n->f->roots[t];
         w->b->first[t] = total;
         w->first_leaf[root] = 0;
-        for (uint32_t i = root; i < forest_tree_end(n->f, t); i++) {
+        uint32_t end = forest_tree_end(n->f, t);
+        for (uint32_t i = root; i < end; i++) {
             const normal_node *node = &n->nodes[i];
             w->tree[i] = t;
             if (node->column == NORMAL_LEAF) {

@@ -26,6 +26,15 @@ alf_status forest_take(arena *memory, size_t count, size_t size, void *out, alf_
     return arena_take(memory, count, size, out, err);
 }
 
+alf_status forest_take_unset(arena *memory, size_t count, size_t size, void *out, alf_error *err)
+{
+    void *none = NULL;
+    memcpy(out, &none, sizeof none);
+    if (arena_over_limit(memory, count, size))
+        return ALF_OK;
+    return arena_take_unset(memory, count, size, out, err);
+}
+
 uint32_t forest_tree_end(const forest *f, uint32_t tree)
 {
     return tree + 1 < f->tree_count ? f->roots[tree + 1] : f->node_count;
@@ -88,7 +97,7 @@ static bool normalise_nodes(normal_forest *n, const column_map *map)
         const forest_node *from = &n->f->nodes[i];
         normal_node *to = &n->nodes[i];
         bool missing_left;
-        to->column = NORMAL_LEAF;
+        *to = (normal_node){.column = NORMAL_LEAF};
         if (from->feature < 0)
             continue;
         if (!normal_test(from, to, &missing_left))
@@ -127,7 +136,8 @@ static bool simple_values(const forest *f, uint32_t *targets)
 {
     for (uint32_t t = 0; t < f->tree_count; t++) {
         bool first = true;
-        for (uint32_t i = f->roots[t]; i < forest_tree_end(f, t); i++) {
+        uint32_t end = forest_tree_end(f, t);
+        for (uint32_t i = f->roots[t]; i < end; i++) {
             const forest_node *leaf = &f->nodes[i];
             if (leaf->feature >= 0)
                 continue;
@@ -152,11 +162,11 @@ static alf_status normalise(normal_forest *n, arena *memory, bool *normal, alf_e
     while (map.mask < 2 * (uint64_t)columns && map.mask < UINT32_MAX / 2)
         map.mask = map.mask * 2 + 1;
     TRY(forest_take(n->temporary, (size_t)map.mask + 1, sizeof *map.slots, &map.slots, err));
-    TRY(forest_take(n->temporary, f->node_count, sizeof *n->nodes, &n->nodes, err));
-    TRY(forest_take(n->temporary, f->node_count, sizeof *n->leaves, &n->leaves, err));
-    TRY(forest_take(n->temporary, columns, sizeof *n->columns, &n->columns, err));
-    TRY(forest_take(n->temporary, columns, sizeof *n->twins, &n->twins, err));
-    TRY(forest_take(n->temporary, f->node_count, sizeof *depth, &depth, err));
+    TRY(forest_take_unset(n->temporary, f->node_count, sizeof *n->nodes, &n->nodes, err));
+    TRY(forest_take_unset(n->temporary, f->node_count, sizeof *n->leaves, &n->leaves, err));
+    TRY(forest_take_unset(n->temporary, columns, sizeof *n->columns, &n->columns, err));
+    TRY(forest_take_unset(n->temporary, columns, sizeof *n->twins, &n->twins, err));
+    TRY(forest_take_unset(n->temporary, f->node_count, sizeof *depth, &depth, err));
     TRY(forest_take(memory, f->tree_count, sizeof *n->targets, &n->targets, err));
     if (map.slots == NULL || n->nodes == NULL || n->leaves == NULL || n->columns == NULL ||
         n->twins == NULL || depth == NULL || n->targets == NULL || !normalise_nodes(n, &map))

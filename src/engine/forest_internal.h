@@ -63,5 +63,7 @@ void forest_walk_sum(const forest_walk *w, const double *x, size_t stride, size_
 
 /* As arena_take, but *out is NULL with ALF_OK where the arena's limit is in the way. */
 alf_status forest_take(arena *memory, size_t count, size_t size, void *out, alf_error *err);
+/* Of any content. */
+alf_status forest_take_unset(arena *memory, size_t count, size_t size, void *out, alf_error *err);
 
 #endif

@@ -169,6 +169,8 @@ enum { DIMS_TEXT = 200 };
 
 /* An allocation of the engine's arena that says why it failed. */
 alf_status arena_take(arena *a, size_t count, size_t size, void *out, alf_error *err);
+/* Of any content. */
+alf_status arena_take_unset(arena *a, size_t count, size_t size, void *out, alf_error *err);
 alf_status arena_copy_text(arena *a, alf_span text, alf_span *out, alf_error *err);
 /* Copies shape, elements and, for strings, their bytes. */
 alf_status arena_copy_tensor(arena *a, const tensor *t, tensor *out, alf_error *err);

@@ -199,6 +199,8 @@ alf_status prepare_tfidf(prepare *p)
     TRY(read_numbers(p, &from, s));
     if (from.item_count >= INT32_MAX)
         return prepare_fail(p, ALF_E_LIMIT, "%zu items in the pool", from.item_count);
+    if (!strmap_reserve(&s->edges, from.item_count))
+        return error_nomem(p->err, "the n-grams of a vectorizer");
     TRY(prepare_alloc(p, from.item_count, sizeof *edges, &edges));
     TRY(prepare_alloc(p, from.item_count + 1, sizeof *s->columns, &s->columns));
     s->columns[0] = NO_COLUMN;

@@ -54,18 +54,34 @@ const char *dims_text(const int64_t *dims, uint32_t rank, char *out, size_t size
     return out;
 }
 
-alf_status arena_take(arena *a, size_t count, size_t size, void *out, alf_error *err)
+static alf_status check_room(const arena *a, size_t count, size_t size, alf_error *err)
 {
     if (arena_over_limit(a, count, size))
         return error_set(err, ALF_E_LIMIT,
                          "loading needs %zu more elements of %zu bytes, over the limit of %zu "
                          "bytes; use a smaller model or allow more memory",
                          count, size, a->limit);
-    void *memory = arena_alloc(a, count, size);
+    return ALF_OK;
+}
+
+static alf_status give(void *memory, void *out, alf_error *err)
+{
     if (memory == NULL)
         return error_nomem(err, "the engine");
     memcpy(out, &memory, sizeof memory);
     return ALF_OK;
+}
+
+alf_status arena_take(arena *a, size_t count, size_t size, void *out, alf_error *err)
+{
+    TRY(check_room(a, count, size, err));
+    return give(arena_alloc(a, count, size), out, err);
+}
+
+alf_status arena_take_unset(arena *a, size_t count, size_t size, void *out, alf_error *err)
+{
+    TRY(check_room(a, count, size, err));
+    return give(arena_alloc_unset(a, count, size), out, err);
 }
 
 alf_status arena_copy_text(arena *a, alf_span text, alf_span *out, alf_error *err)

@@ -79,7 +79,8 @@ static alf_status read_lists(const prepare *p, ensemble_lists *l)
 static alf_status read_leaf_values(const prepare *p, const ensemble_lists *l, forest *out)
 {
     out->leaf_value_count = (uint32_t)l->target_count;
-    TRY(prepare_alloc(p, l->target_count, sizeof *out->leaf_values, &out->leaf_values));
+    TRY(arena_take_unset(p->memory, l->target_count, sizeof *out->leaf_values, &out->leaf_values,
+                         p->err));
     for (size_t i = 0; i < l->target_count; i++) {
         if (l->targets[i] < 0 || l->targets[i] >= (int64_t)out->target_count)
             return prepare_fail(p, ALF_E_FORMAT, "leaf %zu is for column %" PRId64 " of %" PRIu32,
@@ -234,7 +235,8 @@ static alf_status lay_out(layout *l)
     TRY(prepare_ints(l->p, "tree_roots", &roots, &root_count));
     if (root_count > count)
         return prepare_fail(l->p, ALF_E_FORMAT, "%zu trees, but only %zu nodes", root_count, count);
-    TRY(prepare_alloc(l->p, root_count + 2 * count, sizeof *f->nodes, &f->nodes));
+    TRY(arena_take_unset(l->p->memory, root_count + 2 * count, sizeof *f->nodes, &f->nodes,
+                         l->p->err));
     TRY(prepare_alloc(l->p, root_count, sizeof *f->roots, &f->roots));
     for (size_t i = 0; i < root_count; i++) {
         if (roots[i] < 0 || (uint64_t)roots[i] >= count)
@@ -262,6 +264,6 @@ alf_status tree_read_ensemble(const prepare *p, arena *temporary, uint32_t targe
     TRY(read_sets(p, &lists, temporary, out, &sets));
     layout l = {.p = p, .lists = &lists, .sets = sets, .out = out};
     TRY(arena_take(temporary, lists.count, 1, &l.seen, p->err));
-    TRY(arena_take(temporary, lists.count + 1, sizeof *l.stack, &l.stack, p->err));
+    TRY(arena_take_unset(temporary, lists.count + 1, sizeof *l.stack, &l.stack, p->err));
     return lay_out(&l);
 }

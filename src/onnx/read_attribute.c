@@ -130,7 +130,7 @@ static alf_status make_room(onnx_model *m, onnx_attribute *out, list_room *room,
                                                    : 0;
     if (size == 0 || out->count == 0)
         return ALF_OK;
-    void *values = arena_alloc(&m->memory, out->count, size);
+    void *values = arena_alloc_unset(&m->memory, out->count, size);
     if (values == NULL)
         return onnx_no_room(m, out->count, size, "an attribute", err);
     if (out->type == ONNX_ATTR_FLOATS)

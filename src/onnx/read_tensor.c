@@ -166,7 +166,7 @@ static alf_status read_raw(onnx_model *m, const tensor_parts *parts, onnx_tensor
     if ((uintptr_t)parts->raw.data % size == 0) {
         out->data = parts->raw.data;
     } else {
-        void *copy = arena_alloc(&m->memory, parts->raw.size, 1);
+        void *copy = arena_alloc_unset(&m->memory, parts->raw.size, 1);
         if (copy == NULL)
             return onnx_no_room(m, parts->raw.size, 1, "a tensor", err);
         out->data = memcpy(copy, parts->raw.data, parts->raw.size);
@@ -222,7 +222,7 @@ static alf_status read_numbers(onnx_model *m, pb_reader r, const tensor_parts *p
     typed_field from = field_of_type(out->type);
     size_t width = from.element == PB_FIXED32 ? 4 : 8;
     size_t count = (size_t)out->count; /* equals what was counted in the file */
-    char *values = arena_alloc(&m->memory, count, width);
+    char *values = arena_alloc_unset(&m->memory, count, width);
     if (values == NULL)
         return onnx_no_room(m, count, width, "a tensor", err);
     size_t taken = 0;

@@ -35,6 +35,38 @@ static void arena_is_zeroed_aligned_and_bounded(void **state)
     arena_fini(&a);
 }
 
+/* Pieces of any content, small or with a block of their own, between others that are zeroed. */
+static void arena_pieces_of_any_content(void **state)
+{
+    (void)state;
+    arena a;
+    arena_init(&a, 1 << 20);
+    for (int round = 0; round < 3; round++) {
+        for (size_t i = 1; i < 20; i++) {
+            size_t size = i % 3 == 0 ? i * 2000 : i;
+            unsigned char *any = arena_alloc_unset(&a, size, 1), *zero = arena_alloc(&a, i, 1);
+            assert_non_null(any);
+            assert_non_null(zero);
+            assert_int_equal((uintptr_t)any % 16, 0);
+            memset(any, 0xEE, size);
+            for (size_t k = 0; k < i; k++)
+                assert_int_equal(zero[k], 0);
+            memset(zero, 0xEE, i);
+        }
+        arena_reset(&a);
+    }
+    assert_int_equal(a.used, 0);
+    assert_null(arena_alloc_unset(&a, 1 << 20, 2));
+    assert_null(arena_alloc_unset(&a, SIZE_MAX / 2, 4));
+    assert_non_null(arena_alloc(&a, 1, 1));
+    mem_fail_after(1);
+    assert_null(arena_alloc_unset(&a, 1 << 19, 1));
+    mem_fail_after(0);
+    assert_non_null(arena_alloc_unset(&a, 1 << 19, 1));
+    assert_null(arena_alloc_unset(&a, 1 << 19, 1)); /* over the limit */
+    arena_fini(&a);
+}
+
 static void arena_copies_bytes_and_ends_them(void **state)
 {
     (void)state;
@@ -138,6 +170,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(arena_is_zeroed_aligned_and_bounded),
+        cmocka_unit_test(arena_pieces_of_any_content),
         cmocka_unit_test(arena_copies_bytes_and_ends_them),
         cmocka_unit_test(buffer_grows_and_keeps_failure),
         cmocka_unit_test(failed_allocations_are_survived),

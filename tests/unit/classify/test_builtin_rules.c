@@ -184,6 +184,7 @@ static void put_table(buf *out, const source *s)
     buf_printf(out,
                "const builtin_rules builtin_rules_table = {\n"
                "    .hash = UINT64_C(0x%016llx),\n"
+               "    .gate_hash = UINT64_C(0x%016llx),\n"
                "    .rules = rules,\n"
                "    .patterns = patterns,\n"
                "    .rule_count = %zu,\n"
@@ -191,12 +192,13 @@ static void put_table(buf *out, const source *s)
                "    .default_category = %s,\n"
                "    .default_confidence = ",
                (unsigned long long)hash_bytes(embedded_rules.data, embedded_rules.size, 0),
+               (unsigned long long)pattern_specs_hash(s->list.specs + s->rule_patterns,
+                                                      s->list.count - s->rule_patterns),
                s->file.count, s->file.case_insensitive ? "true" : "false",
                category_names[s->file.default_category]);
     put_number(out, s->file.default_confidence);
     buf_printf(out,
                ",\n    .messages = {\n"
-               "        .hash = UINT64_C(0x%016llx),\n"
                "        .clauses = clauses,\n"
                "        .literals = literals,\n"
                "        .entries = entries,\n"
@@ -205,7 +207,6 @@ static void put_table(buf *out, const source *s)
                "        .entry_count = %u,\n"
                "    },\n"
                "};\n",
-               (unsigned long long)pattern_specs_hash(s->list.specs, s->list.count),
                image->clause_count, image->literal_count, image->entry_count);
 }
 
