@@ -68,7 +68,8 @@ static alf_status build_head(text_path *p, bool *fits, alf_error *err)
         *fits = p->shape.is_wide && h->columns == p->term_count;
         return ALF_OK;
     }
-    if (p->shape.is_wide || (int64_t)h->trees->feature_count > width)
+    /* A few bytes of a file can claim any number of columns: that is the chain's to refuse. */
+    if (p->shape.is_wide || (int64_t)h->trees->feature_count > width || width > NGRAM_MOST_COLUMNS)
         return ALF_OK;
     p->target_count = h->trees->target_count;
     return text_forest_init(&p->forest, h->trees, h->maps_zero || p->shape.zero_is_absent,

@@ -249,6 +249,48 @@ static void huge_texts(void **state)
     mem_free(text);
 }
 
+/* Whether a classifier that claims to take so many columns, and tests the last one, is compiled. */
+static bool compiles_with(uint32_t columns)
+{
+    text_dice dice = {5};
+    arena memory;
+    text_classifier c;
+    text_path *path;
+    engine *v, *x;
+    buf files[2];
+    const text_path_shape shape = {.label_output = 0, .probability_output = 1};
+    const text_vectorizer own = own_vectorizer();
+    arena_init(&memory, 0);
+    chance_classifier(&dice, &memory, KIND_SOFTMAX, own.term_count, &c);
+    forest *f = &c.as.boosted.trees;
+    for (uint32_t i = 0; i < f->node_count; i++)
+        if (f->nodes[i].feature >= 0)
+            f->nodes[i].feature = (int32_t)columns - 1;
+    f->feature_count = columns;
+    make_vectorizer(&own, false, &files[0]);
+    make_classifier(&c, &files[1]);
+    alf_error err = {0};
+    must(engine_load(buf_span(&files[0]), 0, &v, &err), &err);
+    must(engine_load(buf_span(&files[1]), 0, &x, &err), &err);
+    must(text_path_new(v, x, &shape, &path, &err), &err);
+    bool compiled = path != NULL;
+    text_path_free(path);
+    engine_free(v);
+    engine_free(x);
+    buf_fini(&files[0]);
+    buf_fini(&files[1]);
+    arena_fini(&memory);
+    return compiled;
+}
+
+static void columns_are_bounded(void **state)
+{
+    (void)state;
+    assert_true(compiles_with(4));
+    assert_true(compiles_with(1000));
+    assert_false(compiles_with(5000000)); /* and not two billion, whose room would be gigabytes */
+}
+
 /* ---- files that are changed ---- */
 
 static const alf_span changed_texts[] = {{"", 0},
@@ -361,11 +403,9 @@ static void survives_lack_of_memory(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(every_vectorizer),
-        cmocka_unit_test(every_classifier),
-        cmocka_unit_test(huge_texts),
-        cmocka_unit_test(changed_files),
-        cmocka_unit_test(survives_lack_of_memory),
+        cmocka_unit_test(every_vectorizer), cmocka_unit_test(every_classifier),
+        cmocka_unit_test(huge_texts),       cmocka_unit_test(columns_are_bounded),
+        cmocka_unit_test(changed_files),    cmocka_unit_test(survives_lack_of_memory),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
