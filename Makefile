@@ -5,7 +5,7 @@ PREFIX ?= /usr/local
 RELEASE := build/release
 SAMPLE_BUNDLE := build/sample
 
-.PHONY: help deps build run check check-arm64 lint fuzz-build install clean peers bench sample builtin-rules
+.PHONY: help deps build run check check-threads check-arm64 lint fuzz-build install clean peers bench sample builtin-rules
 
 help: ## this list
 	@grep -hE '^[a-z0-9-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## /\t/' | expand -t 14
@@ -35,6 +35,12 @@ fuzz-build: ## the fuzz targets (libFuzzer) in build/fuzz/tests
 	@bash scripts/install-deps.sh build check fuzz
 	@cmake --preset fuzz
 	@cmake --build build/fuzz -j $(JOBS) -- --no-print-directory
+
+check-threads: ## build with the thread sanitizer, run the tests that use threads
+	@bash scripts/install-deps.sh build check
+	@cmake --preset tsan >/dev/null
+	@cmake --build build/tsan -j $(JOBS) --target ai-log-filter test_ordered test_pattern_threads test_lib -- --no-print-directory
+	@ctest --preset tsan -R "^test_(ordered|pattern_threads|lib|threads|serve_.*)$$"
 
 check-arm64: ## cross-compile for arm64 and run the tests under QEMU
 	@[ "$$(dpkg --print-foreign-architectures | grep -x arm64)" ] || dpkg --add-architecture arm64 || sudo dpkg --add-architecture arm64

@@ -430,23 +430,29 @@ static alf_status read_map(reading *r, const yaml_node *map, alf_error *err)
     return ALF_OK;
 }
 
-static alf_status read_file(config *c, const char *path, alf_error *err)
+alf_status config_parse(config *c, alf_span text, const char *name, alf_error *err)
 {
-    reading r = {.config = c, .file = path};
+    reading r = {.config = c, .file = name};
     arena tree;
-    buf text;
     yaml_node *root = NULL;
     arena_init(&tree, 64 << 20);
+    alf_status status = yaml_as_config(yaml_doc_parse(text, name, &tree, &root, err), err);
+    if (status == ALF_OK && root != NULL && root->kind != YAML_KIND_MAP)
+        status = yaml_error(root, name, err, "expected keys such as \"model:\"");
+    if (status == ALF_OK && root != NULL)
+        status = read_map(&r, root, err);
+    arena_fini(&tree);
+    return status;
+}
+
+static alf_status read_file(config *c, const char *path, alf_error *err)
+{
+    buf text;
     buf_init(&text);
     alf_status status = file_read(path, MAX_CONFIG, &text, err);
     if (status == ALF_OK)
-        status = yaml_as_config(yaml_doc_parse(buf_span(&text), path, &tree, &root, err), err);
-    if (status == ALF_OK && root != NULL && root->kind != YAML_KIND_MAP)
-        status = yaml_error(root, path, err, "expected keys such as \"model:\"");
-    if (status == ALF_OK && root != NULL)
-        status = read_map(&r, root, err);
+        status = config_parse(c, buf_span(&text), path, err);
     buf_fini(&text);
-    arena_fini(&tree);
     return status;
 }
 

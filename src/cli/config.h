@@ -39,6 +39,9 @@ void config_fini(config *c);
  * ALF_E_CONFIG names file, line and key. */
 alf_status config_load(config *c, const char *path, alf_error *err);
 
+/* Reads YAML over what is there; name is for messages. */
+alf_status config_parse(config *c, alf_span text, const char *name, alf_error *err);
+
 /* What the configuration says about the engine: model.engine and onnx_runtime.*. Borrows from c.
  * Warnings go to standard error. */
 void config_engine(const config *c, engine_options *out);
