@@ -104,7 +104,7 @@ void *arena_alloc(arena *a, size_t count, size_t size)
     return result;
 }
 
-enum { OWN_BLOCK = 16384 }; /* from here on a request is worth a block of its own */
+enum { OWN_BLOCK = 4096 }; /* from here on a request is worth a block of its own */
 
 /* Memory whose zeros nobody may count on is filled where sanitizers look. */
 static void spoil(void *memory, size_t size)

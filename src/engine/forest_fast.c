@@ -107,26 +107,22 @@ static bool normalise_nodes(normal_forest *n, const column_map *map)
     return true;
 }
 
-/* Children come after their parents: backwards for counts, forwards for depths. */
-static void measure_tree(normal_forest *n, uint32_t *depth, uint32_t root, uint32_t end,
-                         double *depths)
+/* Children come after their parents. A split is on the way to each leaf below it: so the sum of
+ * the leaves' depths is the sum of the splits' leaves. */
+static void measure_tree(normal_forest *n, uint32_t root, uint32_t end, double *depths)
 {
+    uint32_t splits = 0;
     for (uint32_t i = end; i-- > root;) {
         const normal_node *node = &n->nodes[i];
-        bool leaf = node->column == NORMAL_LEAF;
-        n->leaves[i] = leaf ? 1 : n->leaves[node->left] + n->leaves[node->right];
+        n->leaves[i] = 1;
+        if (node->column == NORMAL_LEAF)
+            continue;
+        n->leaves[i] = n->leaves[node->left] + n->leaves[node->right];
+        *depths += n->leaves[i];
+        splits++;
     }
-    depth[root] = 0;
-    for (uint32_t i = root; i < end; i++) {
-        const normal_node *node = &n->nodes[i];
-        if (node->column == NORMAL_LEAF) {
-            n->leaf_count++;
-            *depths += depth[i];
-        } else {
-            n->split_count++;
-            depth[node->left] = depth[node->right] = depth[i] + 1;
-        }
-    }
+    n->split_count += splits;
+    n->leaf_count += n->leaves[root];
     if (n->leaves[root] > n->most_leaves)
         n->most_leaves = n->leaves[root];
 }
@@ -155,7 +151,6 @@ static alf_status normalise(normal_forest *n, arena *memory, bool *normal, alf_e
 {
     const forest *f = n->f;
     column_map map = {.mask = 15};
-    uint32_t *depth;
     *normal = false;
     size_t columns = 2 * (size_t)f->feature_count; /* at most; and one a node */
     columns = columns < f->node_count ? columns : f->node_count;
@@ -166,14 +161,13 @@ static alf_status normalise(normal_forest *n, arena *memory, bool *normal, alf_e
     TRY(forest_take_unset(n->temporary, f->node_count, sizeof *n->leaves, &n->leaves, err));
     TRY(forest_take_unset(n->temporary, columns, sizeof *n->columns, &n->columns, err));
     TRY(forest_take_unset(n->temporary, columns, sizeof *n->twins, &n->twins, err));
-    TRY(forest_take_unset(n->temporary, f->node_count, sizeof *depth, &depth, err));
     TRY(forest_take(memory, f->tree_count, sizeof *n->targets, &n->targets, err));
     if (map.slots == NULL || n->nodes == NULL || n->leaves == NULL || n->columns == NULL ||
-        n->twins == NULL || depth == NULL || n->targets == NULL || !normalise_nodes(n, &map))
+        n->twins == NULL || n->targets == NULL || !normalise_nodes(n, &map))
         return ALF_OK;
     double depths = 0;
     for (uint32_t t = 0; t < f->tree_count; t++)
-        measure_tree(n, depth, f->roots[t], forest_tree_end(f, t), &depths);
+        measure_tree(n, f->roots[t], forest_tree_end(f, t), &depths);
     n->mean_depth = depths / n->leaf_count;
     n->simple = simple_values(f, n->targets);
     *normal = true;

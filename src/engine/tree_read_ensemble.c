@@ -136,11 +136,17 @@ static alf_status read_sets(const prepare *p, const ensemble_lists *l, arena *te
     return ALF_OK;
 }
 
+/* A child as the file names it: an inner node or a leaf. */
+typedef struct named {
+    uint32_t index;
+    bool leaf;
+} named;
+
 /* A node that is to be laid out. */
 typedef struct pending {
-    uint32_t source; /* inner node or leaf of the file */
+    named node;
+    bool yes;
     uint32_t parent; /* node of the forest it hangs from; UINT32_MAX: a root */
-    bool yes, leaf;
 } pending;
 
 typedef struct layout {
@@ -155,19 +161,19 @@ typedef struct layout {
 
 /* An inner node enters the stack at most once, and its two children when it leaves: so the stack
  * has at most one more than there are inner nodes. */
-static alf_status push(layout *l, pending next)
+static alf_status push(layout *l, named node, uint32_t parent, bool yes)
 {
-    if (!next.leaf && l->seen[next.source])
+    if (!node.leaf && l->seen[node.index])
         return prepare_fail(l->p, ALF_E_FORMAT,
                             "node %" PRIu32 ": two nodes lead to it, or a circle of nodes does",
-                            next.source);
-    if (!next.leaf)
-        l->seen[next.source] = 1;
-    l->stack[l->top++] = next;
+                            node.index);
+    if (!node.leaf)
+        l->seen[node.index] = 1;
+    l->stack[l->top++] = (pending){node, yes, parent};
     return ALF_OK;
 }
 
-static alf_status push_child(layout *l, uint32_t node, uint32_t at, bool yes)
+static alf_status find_child(const layout *l, uint32_t node, bool yes, named *out)
 {
     const ensemble_lists *lists = l->lists;
     int64_t child = (yes ? lists->yes : lists->no)[node];
@@ -175,7 +181,8 @@ static alf_status push_child(layout *l, uint32_t node, uint32_t at, bool yes)
     if (child < 0 || (uint64_t)child >= (leaf ? lists->target_count : lists->count))
         return prepare_fail(l->p, ALF_E_FORMAT,
                             "node %" PRIu32 ": its child %" PRId64 " is not there", node, child);
-    return push(l, (pending){(uint32_t)child, at, yes, leaf});
+    *out = (named){(uint32_t)child, leaf};
+    return ALF_OK;
 }
 
 static alf_status place(const layout *l, uint32_t node, forest_node *to)
@@ -207,22 +214,44 @@ static alf_status place(const layout *l, uint32_t node, forest_node *to)
     return ALF_OK;
 }
 
+/* Returns the new node. */
+static uint32_t put_leaf(forest *f, uint32_t leaf)
+{
+    f->nodes[f->node_count] = (forest_node){.feature = -1, .yes = leaf, .no = 1};
+    return f->node_count++;
+}
+
+/* Lays out an inner node, and at once the leaves that come right after it. */
+static alf_status put_inner(layout *l, uint32_t node, uint32_t *at)
+{
+    forest *f = l->out;
+    named yes, no;
+    *at = f->node_count++;
+    TRY(place(l, node, &f->nodes[*at]));
+    TRY(find_child(l, node, true, &yes));
+    TRY(find_child(l, node, false, &no));
+    if (yes.leaf)
+        f->nodes[*at].yes = put_leaf(f, yes.index);
+    if (yes.leaf && no.leaf)
+        f->nodes[*at].no = put_leaf(f, no.index);
+    else
+        TRY(push(l, no, *at, false));
+    return yes.leaf ? ALF_OK : push(l, yes, *at, true);
+}
+
 static alf_status lay_out_tree(layout *l, uint32_t root)
 {
     forest *f = l->out;
-    TRY(push(l, (pending){root, UINT32_MAX, false, false}));
+    TRY(push(l, (named){root, false}, UINT32_MAX, false));
     while (l->top > 0) {
         pending next = l->stack[--l->top];
-        uint32_t at = f->node_count++;
+        uint32_t at;
+        if (next.node.leaf)
+            at = put_leaf(f, next.node.index);
+        else
+            TRY(put_inner(l, next.node.index, &at));
         if (next.parent != UINT32_MAX)
             *(next.yes ? &f->nodes[next.parent].yes : &f->nodes[next.parent].no) = at;
-        if (next.leaf) {
-            f->nodes[at] = (forest_node){.feature = -1, .yes = next.source, .no = 1};
-            continue;
-        }
-        TRY(place(l, next.source, &f->nodes[at]));
-        TRY(push_child(l, next.source, at, false));
-        TRY(push_child(l, next.source, at, true));
     }
     return ALF_OK;
 }
