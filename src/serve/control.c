@@ -10,6 +10,7 @@
 
 #include <stdio.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <time.h>
 
 /* ---- answers ---- */
@@ -143,13 +144,24 @@ static bool same_text(const char *a, const char *b)
     return strcmp(a != NULL ? a : "", b != NULL ? b : "") == 0;
 }
 
+/* By another name too: a link is how bundles are often changed. */
+static bool same_folder(const char *a, const char *b)
+{
+    struct stat one;
+    struct stat other;
+    if (strcmp(a, b) == 0)
+        return true;
+    return stat(a, &one) == 0 && stat(b, &other) == 0 && one.st_dev == other.st_dev &&
+           one.st_ino == other.st_ino;
+}
+
 /* A reload does what the configuration says, even where that takes back a promotion. */
 static const char *undone(const generation *old, const generation *new)
 {
     const classifier_options *a = &old->plan.classifier;
     const classifier_options *b = &new->plan.classifier;
     if (old->promoted == NULL ||
-        (same_text(a->bundle, b->bundle) && same_text(a->rules_path, b->rules_path)))
+        (same_folder(a->bundle, b->bundle) && same_text(a->rules_path, b->rules_path)))
         return NULL;
     return "the promotion is undone: the configuration still named the bundle of before";
 }

@@ -265,6 +265,20 @@ equal(without_times(classify(server)), expected, "the bundle of before")
 text = server.stop()
 check("promotion is undone" in text and "candidate is promoted" in text, "said in the log")
 
+# A link that names the promoted folder is as good as its name.
+os.symlink("bundle", path("current"))
+server = start(with_shadow(other, least=1), bundle=path("current"))
+classify(server, calm)
+settled(server, len(calm))
+equal(promote(server)[0], 200, "promoted")
+os.remove(path("current"))
+os.symlink("other", path("current"))
+configure(server, "")
+status, answer = server.json("POST", "/admin/reload", headers=ADMIN)
+check(status == 200 and "warning" not in answer, answer)
+equal((report(server)["state"], without_times(classify(server))), ("none", without_times(candidate)), "it stays")
+server.stop()
+
 # A share of the batches.
 server = start(with_shadow(path("bundle"), more="  share: 0.25\n"), workers=1)
 for i in range(40):
