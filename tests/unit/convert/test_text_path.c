@@ -1,7 +1,7 @@
 /*
  * The compiled text path gives the bits of the graphs: for every vectorizer of the emitters'
- * fixtures with classifiers of every kind, and for every classifier of the fixtures, on the texts
- * of the fixtures and on texts by chance.
+ * fixtures with classifiers of several kinds, and for every classifier of the fixtures, on the
+ * texts of the fixtures and on texts by chance.
  */
 #include "support/text_chance.h"
 #include "support/text_pair.h"
@@ -66,10 +66,11 @@ static bool can_compile(const text_vectorizer *v)
     return v->analyzer == TEXT_WORD && v->more_count == 0 && rest.size == 0;
 }
 
+/* With every third kind of classifier: forests and matrices are among them whatever the first. */
 static void check_vectorizer(const char *name, const text_vectorizer *v, text_dice *d,
-                             const text_list *l)
+                             const text_list *l, int first)
 {
-    for (int kind = 0; kind < KINDS; kind++) {
+    for (int kind = first; kind < KINDS; kind += 3) {
         arena memory;
         text_classifier classifier;
         text_twin twin;
@@ -117,7 +118,7 @@ static void every_vectorizer(void **state)
         must(extract_vectorizer(joblib_root(from), &model_memory, &v, &err), &err);
         list.count = given;
         add_chance(&list, &dice, v.terms, v.term_count);
-        check_vectorizer(path, &v, &dice, &list);
+        check_vectorizer(path, &v, &dice, &list, (int)(i % 3));
         compiled += can_compile(&v);
         buf_fini(&list.bytes);
         arena_fini(&model_memory);
