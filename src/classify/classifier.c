@@ -34,7 +34,7 @@ struct classifier_session {
     row_range ranges[CHUNK];
     size_t row[CHUNK]; /* the batch row behind each row that reaches the models */
     size_t rows;
-    uint64_t model_time; /* nanoseconds, since it was opened */
+    uint64_t model_time;       /* nanoseconds, since it was opened */
     const char *failed[CHUNK]; /* by batch row: why it fails open, or NULL */
     rule_match matches[CHUNK]; /* by batch row */
     alf_span spans[CHUNK];
