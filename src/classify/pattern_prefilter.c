@@ -408,14 +408,20 @@ bool prefilter_is_filtered(const prefilter *p, size_t pattern)
     return (p->always[pattern / 64] >> (pattern % 64) & 1) == 0;
 }
 
+void prefilter_costs(const prefilter *p, uint32_t *cost)
+{
+    for (uint32_t i = 0; i < p->image.literal_count; i++) {
+        const image_literal *l = &p->image.literals[i];
+        for (uint32_t k = 0; k < l->count; k++) {
+            uint32_t *to = &cost[p->image.clauses[p->image.entries[l->entries + k].clause].pattern];
+            *to = *to > UINT32_MAX - l->count ? UINT32_MAX : *to + l->count;
+        }
+    }
+}
+
 void prefilter_distrust(prefilter *p, size_t pattern)
 {
     set_bit(p->always, pattern);
-}
-
-size_t prefilter_words(const prefilter *p)
-{
-    return p->words;
 }
 
 /* ---- searching ---- */

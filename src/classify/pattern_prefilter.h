@@ -31,6 +31,9 @@ const pattern_image *prefilter_image(const prefilter *p);
 /* Whether the pattern is tried only on texts that have one of its literals. */
 bool prefilter_is_filtered(const prefilter *p, size_t pattern);
 
+/* cost: per pattern, how many entries a text with all its literals walks through, saturating. */
+void prefilter_costs(const prefilter *p, uint32_t *cost);
+
 /* From now on the pattern is always a candidate. Only before the filter is shared. */
 void prefilter_distrust(prefilter *p, size_t pattern);
 
@@ -39,11 +42,10 @@ void prefilter_scratch_free(prefilter_scratch *s);
 
 /* The answer about one text: a bit for each pattern, and where a search for it may begin. */
 typedef struct prefilter_answer {
-    uint64_t *candidates; /* prefilter_words() words */
+    uint64_t *candidates; /* a word for each 64 patterns */
     size_t *from;         /* per pattern; set for candidates only */
 } prefilter_answer;
 
-size_t prefilter_words(const prefilter *p);
 void prefilter_search(const prefilter *p, prefilter_scratch *s, alf_span text,
                       const prefilter_answer *out);
 

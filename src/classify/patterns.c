@@ -13,7 +13,10 @@
 #include "classify/pattern_sample.h"
 #include "classify/pattern_slow.h"
 
-enum { TREE_MEMORY = 64 << 20 /* of one pattern */ };
+enum {
+    TREE_MEMORY = 64 << 20, /* of one pattern */
+    CHECK_BUDGET = 1 << 30  /* entries of shared literals: seconds, not hours */
+};
 
 struct pattern_set {
     size_t count;
@@ -90,12 +93,19 @@ static alf_status try_sample(build *b, size_t i, pattern_scratch *s, bool *good)
     return status == ALF_E_NOMEM ? status : ALF_OK;
 }
 
-/* Tries the filter on texts made from the pattern. */
-static alf_status check_filter(build *b, size_t i, pattern_scratch *s)
+/* Tries the filter on texts made from the pattern. Each text walks through all patterns that share
+ * its literals; a pattern for which that would go beyond the budget is tried on every text. */
+static alf_status check_filter(build *b, size_t i, uint32_t cost, uint64_t *budget,
+                               pattern_scratch *s)
 {
     const pattern_node *tree;
     TRY(parse(b, i, &tree));
     size_t count = tree != NULL ? 4 + sample_count(tree) / 8 : 0;
+    if ((uint64_t)cost * count > *budget) {
+        prefilter_distrust(b->set->filter, i);
+        return ALF_OK;
+    }
+    *budget -= (uint64_t)cost * count;
     for (size_t n = 0; n < count; n++) {
         char text[SAMPLE_MAX];
         bool good;
@@ -109,6 +119,21 @@ static alf_status check_filter(build *b, size_t i, pattern_scratch *s)
     return ALF_OK;
 }
 
+static alf_status check_filters(build *b, pattern_scratch *s)
+{
+    uint64_t budget = CHECK_BUDGET;
+    uint32_t *costs = mem_calloc(b->set->count + 1, sizeof *costs);
+    if (costs == NULL)
+        return error_nomem(b->err, "patterns");
+    prefilter_costs(b->set->filter, costs);
+    alf_status status = ALF_OK;
+    for (size_t i = 0; i < b->set->count && status == ALF_OK; i++)
+        if (!b->specs[i].vetted && prefilter_is_filtered(b->set->filter, i))
+            status = check_filter(b, i, costs[i], &budget, s);
+    mem_free(costs);
+    return status;
+}
+
 static alf_status build_filter(build *b)
 {
     b->set->filter = prefilter_new(b->set->count);
@@ -120,10 +145,7 @@ static alf_status build_filter(build *b)
     pattern_scratch *s = pattern_scratch_new(b->set);
     if (s == NULL)
         return error_nomem(b->err, "patterns");
-    alf_status status = ALF_OK;
-    for (size_t i = 0; i < b->set->count && status == ALF_OK; i++)
-        if (!b->specs[i].vetted && prefilter_is_filtered(b->set->filter, i))
-            status = check_filter(b, i, s);
+    alf_status status = check_filters(b, s);
     pattern_scratch_free(s);
     return status;
 }
