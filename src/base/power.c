@@ -106,19 +106,23 @@ static inline double scale_of(int64_t e)
     return scale;
 }
 
-double power_of_two(double x)
+typedef struct power {
+    double high, low; /* their sum times 2^exponent; high is the sum rounded */
+    int64_t exponent;
+} power;
+
+/* 2^(x + more), more a small part of x's last digit; |x| below 1100. */
+static power power_of(double x, double more)
 {
     const double shift = 0x1.8p46; /* one unit in its last place is 1/64 */
-    if (isnan(x) || x >= 1024 || x < -1080)
-        return isnan(x) ? x : x > 0 ? (double)INFINITY : 0.0;
     double shifted = x + shift;
     double r = x - (shifted - shift);
     int64_t k = (int64_t)((shifted - shift) * 64);
     double high = roots[k & 63].high, low = roots[k & 63].low;
-    int64_t e = (k - (k & 63)) / 64;
 
     double first = r * ln2_high;
-    double first_low = product_error(r, ln2_high, first) + r * ln2_low;
+    double first_low =
+        product_error(r, ln2_high, first) + r * ln2_low + more * ln2_high * (1 + first);
     double rest = r * r * (c2 + r * (c3 + r * (c4 + r * (c5 + r * (c6 + r * c7)))));
     double s = first + rest;
     double s_low = ((first - s) + rest) + first_low;
@@ -126,8 +130,50 @@ double power_of_two(double x)
     double product = high * s;
     double product_low = product_error(high, s, product) + high * s_low + (low + low * s);
     double sum = high + product;
-    double result = sum + (((high - sum) + product) + product_low);
-    if (e < -1022)
-        return result * scale_of(e + 100) * scale_of(-100);
-    return e > 1023 ? result * 2 * scale_of(e - 1) : result * scale_of(e);
+    double sum_low = ((high - sum) + product) + product_low;
+    double result = sum + sum_low;
+    return (power){result, (sum - result) + sum_low, (k - (k & 63)) / 64};
+}
+
+static double scaled(power p)
+{
+    if (p.exponent < -1022)
+        return p.high * scale_of(p.exponent + 100) * scale_of(-100);
+    return p.exponent > 1023 ? p.high * 2 * scale_of(p.exponent - 1)
+                             : p.high * scale_of(p.exponent);
+}
+
+double power_of_two(double x)
+{
+    if (isnan(x) || x >= 1024 || x < -1080)
+        return isnan(x) ? x : x > 0 ? (double)INFINITY : 0.0;
+    return scaled(power_of(x, 0));
+}
+
+/* e^x as 2^(x / ln 2). */
+static power power_of_e(double x)
+{
+    static const double high = 0x1.71547652b82fep+0, low = 0x1.777d0ffda0d24p-56; /* 1 / ln 2 */
+    double y = x * high;
+    return power_of(y, product_error(x, high, y) + x * low);
+}
+
+double power_exp(double x)
+{
+    if (isnan(x) || x > 709.79 || x < -746)
+        return isnan(x) ? x : x > 0 ? (double)INFINITY : 0.0;
+    return scaled(power_of_e(x));
+}
+
+/* The C library's answer y is off by at most a digit; x * e^-y - 1 is what is missing. */
+double power_log(double x)
+{
+    if (!(x >= 0x1p-1022) || isinf(x))
+        return log(x);
+    double y = log(x);
+    power p = power_of_e(-y);
+    double unit = ldexp(x, (int)p.exponent);
+    double product = unit * p.high;
+    double missing = (product - 1) + (product_error(unit, p.high, product) + unit * p.low);
+    return y + missing;
 }

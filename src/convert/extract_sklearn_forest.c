@@ -10,6 +10,7 @@
  * Thresholds of the older kind are folded into the offset: the decision reported here is always
  * the distance to the border between normal and anomalous.
  */
+#include "base/power.h"
 #include "convert/extract.h"
 #include "convert/extract_sklearn.h"
 
@@ -50,7 +51,7 @@ static double average_path_length(double n, bool old)
         return old ? 1.0 : 0.0;
     if (n <= 2.0 && !old)
         return 1.0;
-    return 2.0 * (log(n - 1.0) + euler_gamma) - 2.0 * (n - 1.0) / n;
+    return 2.0 * (power_log(n - 1.0) + euler_gamma) - 2.0 * (n - 1.0) / n;
 }
 
 /* ------------------------------------------------------------------ nodes */

@@ -11,6 +11,7 @@
 #include "convert/extract_sklearn_families.h"
 #include "convert/extract_sklearn_tree.h"
 
+#include "base/power.h"
 #include "base/span.h"
 
 #include <math.h>
@@ -75,18 +76,18 @@ static void link_margins(const gradient *g, const double *shares, uint32_t class
     double eps = g->version >= 108 ? 0x1p-52 : 0x1p-23;
     if (g->columns == 1) {
         double p = fmin(fmax(shares[1], eps), 1.0 - eps);
-        out[0] = log(p / (1.0 - p));
+        out[0] = power_log(p / (1.0 - p));
         if (g->exponential)
             out[0] *= 0.5;
         return;
     }
     double mean = 0.0;
     for (uint32_t k = 0; k < classes; k++)
-        mean += log(fmin(fmax(shares[k], eps), 1.0 - eps));
-    mean = exp(mean / classes); /* the geometric mean */
+        mean += power_log(fmin(fmax(shares[k], eps), 1.0 - eps));
+    mean = power_exp(mean / classes); /* the geometric mean */
     for (uint32_t k = 0; k < classes; k++) {
         double p = fmin(fmax(shares[k], eps), 1.0 - eps);
-        out[k] = log(g->version >= 104 ? p / mean : p);
+        out[k] = power_log(g->version >= 104 ? p / mean : p);
     }
 }
 

@@ -159,7 +159,7 @@ static double average_length(const reference_isolation *r, double n)
         return r->version < 21 ? 1.0 : 0.0;
     if (r->version >= 21 && n <= 2)
         return 1.0;
-    return 2.0 * (log(n - 1.0) + gamma_of_euler) - 2.0 * (n - 1.0) / n;
+    return 2.0 * (power_log(n - 1.0) + gamma_of_euler) - 2.0 * (n - 1.0) / n;
 }
 
 static alf_status bad_tree(size_t tree, int64_t node, alf_error *err)

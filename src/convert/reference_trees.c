@@ -8,6 +8,7 @@
 #include "convert/reference_classifier.h"
 
 #include "base/mem.h"
+#include "base/power.h"
 #include "base/span.h"
 
 #include <inttypes.h>
@@ -84,8 +85,8 @@ static double start_of(const reference_trees *r, double share, double mean_log)
     double eps = r->version >= 108 ? 2.220446049250313e-16 : 1.1920928955078125e-07;
     double p = share < eps ? eps : share > 1.0 - eps ? 1.0 - eps : share;
     if (r->sums == 1)
-        return (r->exponential ? 0.5 : 1.0) * log(p / (1.0 - p));
-    return r->version >= 104 ? log(p / exp(mean_log)) : log(p);
+        return (r->exponential ? 0.5 : 1.0) * power_log(p / (1.0 - p));
+    return r->version >= 104 ? power_log(p / power_exp(mean_log)) : power_log(p);
 }
 
 static alf_status open_start(reference_trees *r, const value *init, alf_error *err)
@@ -113,7 +114,7 @@ static alf_status open_start(reference_trees *r, const value *init, alf_error *e
         double eps = r->version >= 108 ? 2.220446049250313e-16 : 1.1920928955078125e-07;
         if (!value_array_double(&prior->as.array, k, &share[0]))
             return reference_wrong(prior, "init_ must have a share per class", err);
-        mean += log(fmin(fmax(share[0], eps), 1.0 - eps)) / (double)r->classes;
+        mean += power_log(fmin(fmax(share[0], eps), 1.0 - eps)) / (double)r->classes;
     }
     for (size_t k = 0; k < r->sums; k++) {
         (void)value_array_double(&prior->as.array, r->sums == 1 ? 1 : k, &share[1]);

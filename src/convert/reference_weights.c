@@ -8,6 +8,7 @@
 #include "convert/reference_weights.h"
 
 #include "base/mem.h"
+#include "base/power.h"
 #include "base/span.h"
 #include "convert/reference_common.h"
 
@@ -211,7 +212,7 @@ static void weigh(const reference_weights *w, const weighting *s, bool descendin
     for (size_t k = 0; k < row->count; k++) {
         double x = row->values[k];
         if (s->sublinear)
-            x = w->single ? (double)(logf((float)x) + 1.0F) : log(x) + 1.0;
+            x = w->single ? (double)(logf((float)x) + 1.0F) : power_log(x) + 1.0;
         if (s->factors != NULL)
             x = rounded(w, x * s->factors[row->columns[k]]);
         if (s->clips)

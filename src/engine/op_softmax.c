@@ -5,6 +5,8 @@
  */
 #include "engine/operators.h"
 
+#include "base/power.h"
+
 #include <math.h>
 
 typedef struct softmax {
@@ -47,7 +49,7 @@ static void softmax_double(double *to, const double *from, uint64_t n, uint64_t 
         if (from[i * step] > top)
             top = from[i * step];
     for (uint64_t i = 0; i < n; i++) {
-        to[i * step] = exp(from[i * step] - top);
+        to[i * step] = power_exp(from[i * step] - top);
         sum += to[i * step];
     }
     for (uint64_t i = 0; i < n; i++)

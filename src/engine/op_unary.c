@@ -1,4 +1,5 @@
 /* Abs Neg Sign Floor Ceil Exp Log Sqrt Sigmoid Not IsNaN: one element in, one out. */
+#include "base/power.h"
 #include "engine/elementwise.h"
 #include "engine/operators.h"
 
@@ -33,14 +34,14 @@ LOOP1(floor_double, double, double, floor(x))
 LOOP1(ceil_float, float, float, ceilf(x))
 LOOP1(ceil_double, double, double, ceil(x))
 LOOP1(exp_float, float, float, expf(x))
-LOOP1(exp_double, double, double, exp(x))
+LOOP1(exp_double, double, double, power_exp(x))
 LOOP1(log_float, float, float, logf(x))
-LOOP1(log_double, double, double, log(x))
+LOOP1(log_double, double, double, power_log(x))
 LOOP1(sqrt_float, float, float, sqrtf(x))
 LOOP1(sqrt_double, double, double, sqrt(x))
 /* exp(-x) becomes infinite for very negative x: then 1 / inf is the right 0. */
 LOOP1(sigmoid_float, float, float, 1.0f / (1.0f + expf(-x)))
-LOOP1(sigmoid_double, double, double, 1.0 / (1.0 + exp(-x)))
+LOOP1(sigmoid_double, double, double, 1.0 / (1.0 + power_exp(-x)))
 LOOP1(not_bool, uint8_t, uint8_t, x == 0)
 LOOP1(isnan_float, float, uint8_t, isnan(x) != 0)
 LOOP1(isnan_double, double, uint8_t, isnan(x) != 0)

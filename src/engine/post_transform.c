@@ -1,6 +1,8 @@
 /* In float32 the arithmetic is XGBoost's: the maximum subtracted, expf, the sum kept in double. */
 #include "engine/post_transform.h"
 
+#include "base/power.h"
+
 #include <math.h>
 
 alf_status prepare_post_transform(const prepare *p, post_transform *out)
@@ -16,14 +18,14 @@ alf_status prepare_post_transform(const prepare *p, post_transform *out)
 double post_logistic(double x, bool wide)
 {
     if (wide)
-        return 1.0 / (1.0 + exp(-x));
+        return 1.0 / (1.0 + power_exp(-x));
     return (double)(1.0f / (1.0f + expf((float)-x)));
 }
 
 /* e^(x - top) */
 static double power(double x, double top, bool wide)
 {
-    return wide ? exp(x - top) : (double)expf((float)x - (float)top);
+    return wide ? power_exp(x - top) : (double)expf((float)x - (float)top);
 }
 
 static double quotient(double x, double sum, bool wide)

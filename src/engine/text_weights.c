@@ -1,19 +1,21 @@
 /* TF-IDF of a sparse row. */
 #include "engine/text_weights.h"
 
+#include "base/power.h"
+
 #include <math.h>
 
 void text_weights_fill_logs(text_weights *w)
 {
     for (uint32_t i = 1; i < WEIGHTS_KNOWN_LOGS; i++)
-        w->logs[i] = w->wide ? 1.0 + log((double)i) : (double)(1.0F + logf((float)i));
+        w->logs[i] = w->wide ? 1.0 + power_log((double)i) : (double)(1.0F + logf((float)i));
 }
 
 static double weigh_wide(const text_weights *w, uint32_t column, uint32_t count)
 {
     double tf = w->binary && count > 1 ? 1.0 : (double)count;
     if (w->sublinear)
-        tf = tf < WEIGHTS_KNOWN_LOGS ? w->logs[(uint32_t)tf] : 1.0 + log(tf);
+        tf = tf < WEIGHTS_KNOWN_LOGS ? w->logs[(uint32_t)tf] : 1.0 + power_log(tf);
     return w->has_idf ? tf * w->idf[column] : tf;
 }
 

@@ -69,7 +69,7 @@ static void put_item(buf *out, size_t *line, const buf *item)
 /* In as few digits as give the same number. */
 static void put_number(buf *out, double value)
 {
-    char text[32];
+    char text[360]; /* room for what the compiler cannot rule out */
     int digits = 1;
     do
         (void)snprintf(text, sizeof text, "%.*g", digits++, value);
