@@ -38,5 +38,6 @@ rm -f "$work/million.log"
 rm -f "$work/million.log"
 bundle=$work/bundle-sample
 [ -d "$work/bundle-v3" ] && bundle=$work/bundle-v3
+echo >>docs/benchmarks.md
 bash bench/serve.sh "$program" "$bundle" "$logs" >>docs/benchmarks.md
 sed -n '1,200p' docs/benchmarks.md

@@ -20,11 +20,12 @@ packages_of() {
         ;;
     peers) echo python3 python3-venv python3-pip ;;
     deploy) echo yamllint prometheus strace systemd curl jq procps python3 ;;
+    instructions) echo valgrind ;;
     bench) echo python3-yaml wrk curl ;;
     sample) echo python3-sklearn python3-xgboost python3-joblib ;;
     conformance) echo libonnx-testdata ;;
     *)
-        echo "install-deps: unknown group '$1' (build, check, lint, fuzz, peers, arm64, sample, bench, deploy, conformance)" >&2
+        echo "install-deps: unknown group '$1' (build, check, lint, fuzz, peers, arm64, sample, bench, instructions, deploy, conformance)" >&2
         exit 2
         ;;
     esac
