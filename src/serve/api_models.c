@@ -3,45 +3,12 @@
 #include "base/span.h"
 #include "codec/json_write.h"
 #include "serve/health.h"
+#include "serve/member.h"
 #include "serve/route.h"
 
 #include <stdio.h>
 #include <string.h>
 #include <time.h>
-
-static void put_string(json_writer *w, const char *key, const char *value)
-{
-    json_write_key(w, key);
-    json_write_cstring(w, value);
-}
-
-static void put_span(json_writer *w, const char *key, alf_span value)
-{
-    json_write_key(w, key);
-    json_write_string(w, value);
-}
-
-static void put_count(json_writer *w, const char *key, uint64_t value)
-{
-    json_write_key(w, key);
-    json_write_uint(w, value);
-}
-
-static void put_bool(json_writer *w, const char *key, bool value)
-{
-    json_write_key(w, key);
-    json_write_bool(w, value);
-}
-
-static void put_time(json_writer *w, const char *key, int64_t seconds)
-{
-    char text[32] = "";
-    struct tm parts;
-    time_t at = (time_t)seconds;
-    if (gmtime_r(&at, &parts) != NULL)
-        (void)strftime(text, sizeof text, "%Y-%m-%dT%H:%M:%SZ", &parts);
-    put_string(w, key, text);
-}
 
 static void begin(buf *out, json_writer *w)
 {
@@ -64,10 +31,10 @@ void api_root(connection *c, alf_span body)
     json_writer w;
     (void)body;
     begin(&out, &w);
-    put_string(&w, "name", "ai-log-filter");
-    put_string(&w, "version", ALF_VERSION);
-    put_string(&w, "api", "/openapi.json");
-    put_string(&w, "health", "/health");
+    member_string(&w, "name", "ai-log-filter");
+    member_string(&w, "version", ALF_VERSION);
+    member_string(&w, "api", "/openapi.json");
+    member_string(&w, "health", "/health");
     finish(c, &out, &w);
 }
 
@@ -81,9 +48,9 @@ static void put_files(json_writer *w, const models *m)
         if (m->layout.path[i][0] == '\0')
             continue;
         json_write_begin_object(w);
-        put_string(w, "name", models_file_names[i]);
-        put_string(w, "path", m->layout.path[i]);
-        put_count(w, "size_bytes", m->layout.size[i]);
+        member_string(w, "name", models_file_names[i]);
+        member_string(w, "path", m->layout.path[i]);
+        member_count(w, "size_bytes", m->layout.size[i]);
         json_write_end_object(w);
     }
     json_write_end_array(w);
@@ -93,13 +60,13 @@ static void put_manifest(json_writer *w, const manifest *m)
 {
     json_write_key(w, "manifest");
     json_write_begin_object(w);
-    put_span(w, "converter", m->converter);
+    member_span(w, "converter", m->converter);
     json_write_key(w, "sources");
     json_write_begin_array(w);
     for (size_t i = 0; i < m->source_count; i++) {
         json_write_begin_object(w);
-        put_span(w, "path", m->sources[i].path);
-        put_span(w, "sha256", m->sources[i].sha256);
+        member_span(w, "path", m->sources[i].path);
+        member_span(w, "sha256", m->sources[i].sha256);
         json_write_end_object(w);
     }
     json_write_end_array(w);
@@ -113,8 +80,8 @@ static void put_manifest(json_writer *w, const manifest *m)
     if (m->proof.present) {
         json_write_key(w, "parity");
         json_write_begin_object(w);
-        put_count(w, "logs", m->proof.logs);
-        put_count(w, "mismatches", m->proof.text.mismatches + m->proof.anomaly.mismatches);
+        member_count(w, "logs", m->proof.logs);
+        member_count(w, "mismatches", m->proof.text.mismatches + m->proof.anomaly.mismatches);
         json_write_end_object(w);
     }
     json_write_end_object(w);
@@ -130,8 +97,8 @@ static void put_models(json_writer *w, const health *h, const models *m)
         const alf_component_health *component = &h->classifier.components[i];
         json_write_key(w, component->name);
         json_write_begin_object(w);
-        put_bool(w, "loaded", component->loaded);
-        put_bool(w, "circuit_open", component->circuit_open);
+        member_bool(w, "loaded", component->loaded);
+        member_bool(w, "circuit_open", component->circuit_open);
         health_put_origin(w, component);
         if (files[i] != MODELS_FILE_COUNT && m->layout.size[files[i]] > 0) {
             json_write_key(w, "size_kb");
@@ -153,12 +120,12 @@ void api_models(connection *c, alf_span body)
     health_check(c->worker, &h);
     begin(&out, &w);
     put_models(&w, &h, m);
-    put_string(&w, "inference_engine", h.classifier.inference_engine);
-    put_count(&w, "generation", g->number);
-    put_time(&w, "loaded_at", g->loaded_at);
-    put_string(&w, "path", g->plan.classifier.bundle);
-    put_count(&w, "rules", ruleset_rule_count(g->classifier->rules));
-    put_bool(&w, "rules_built_in", g->classifier->rules_built_in);
+    member_string(&w, "inference_engine", h.classifier.inference_engine);
+    member_count(&w, "generation", g->number);
+    member_time(&w, "loaded_at", g->loaded_at);
+    member_string(&w, "path", g->plan.classifier.bundle);
+    member_count(&w, "rules", ruleset_rule_count(g->classifier->rules));
+    member_bool(&w, "rules_built_in", g->classifier->rules_built_in);
     json_write_key(&w, "classes");
     json_write_begin_array(&w);
     for (uint32_t i = 0; m->has_text && i < m->class_count; i++)
@@ -178,8 +145,8 @@ static void put_component(json_writer *w, const char *name, const classifier_cou
     uint64_t ns = atomic_load_explicit(&counter->nanoseconds, memory_order_relaxed);
     json_write_key(w, name);
     json_write_begin_object(w);
-    put_count(w, "logs", logs);
-    put_count(w, "failures", atomic_load_explicit(&counter->failures, memory_order_relaxed));
+    member_count(w, "logs", logs);
+    member_count(w, "failures", atomic_load_explicit(&counter->failures, memory_order_relaxed));
     json_write_key(w, "avg_inference_time_ms");
     json_write_double(w, logs > 0 ? (double)ns / 1e6 / (double)logs : 0);
     json_write_end_object(w);
@@ -200,7 +167,7 @@ static void put_categories(json_writer *w, const server *s)
     json_write_key(w, "categories");
     json_write_begin_object(w);
     for (size_t k = 0; k < ALF_CATEGORIES; k++)
-        put_count(w, alf_category_name((alf_category)k), category_total(s, k));
+        member_count(w, alf_category_name((alf_category)k), category_total(s, k));
     json_write_end_object(w);
 }
 
@@ -208,12 +175,12 @@ static void put_reloads(json_writer *w, server *s)
 {
     json_write_key(w, "reloads");
     json_write_begin_object(w);
-    put_count(w, "done", atomic_load(&s->reloads_done));
-    put_count(w, "failed", atomic_load(&s->reloads_failed));
+    member_count(w, "done", atomic_load(&s->reloads_done));
+    member_count(w, "failed", atomic_load(&s->reloads_failed));
     (void)pthread_mutex_lock(&s->reload_lock);
     if (s->reload_failed_at != 0) {
-        put_string(w, "last_error", s->reload_error);
-        put_time(w, "last_failed_at", s->reload_failed_at);
+        member_string(w, "last_error", s->reload_error);
+        member_time(w, "last_failed_at", s->reload_failed_at);
     }
     (void)pthread_mutex_unlock(&s->reload_lock);
     json_write_end_object(w);
@@ -227,10 +194,11 @@ void api_stats(connection *c, alf_span body)
     classifier *k = c->worker->use->of->classifier;
     (void)body;
     begin(&out, &w);
-    put_count(&w, "uptime_seconds", (clock_now() - s->started) / 1000000000u);
-    put_count(&w, "logs", atomic_load_explicit(&k->logs, memory_order_relaxed));
-    put_count(&w, "fail_open", atomic_load_explicit(&k->fail_open, memory_order_relaxed));
-    put_count(&w, "compliance_bypassed", atomic_load_explicit(&k->bypassed, memory_order_relaxed));
+    member_count(&w, "uptime_seconds", (clock_now() - s->started) / 1000000000u);
+    member_count(&w, "logs", atomic_load_explicit(&k->logs, memory_order_relaxed));
+    member_count(&w, "fail_open", atomic_load_explicit(&k->fail_open, memory_order_relaxed));
+    member_count(&w, "compliance_bypassed",
+                 atomic_load_explicit(&k->bypassed, memory_order_relaxed));
     json_write_key(&w, "models");
     json_write_begin_object(&w);
     for (int i = 0; i < COMPONENTS; i++)
@@ -261,13 +229,13 @@ void api_metrics_summary(connection *c, alf_span body)
     for (size_t k = 0; k < ALF_CATEGORIES; k++)
         logs += category_total(s, k);
     begin(&out, &w);
-    put_string(&w, "status", health_names[h.state]);
-    put_count(&w, "uptime_seconds", (clock_now() - s->started) / 1000000000u);
-    put_count(&w, "logs_processed", logs);
-    put_count(&w, "fail_open", fail_open);
+    member_string(&w, "status", health_names[h.state]);
+    member_count(&w, "uptime_seconds", (clock_now() - s->started) / 1000000000u);
+    member_count(&w, "logs_processed", logs);
+    member_count(&w, "fail_open", fail_open);
     json_write_key(&w, "avg_inference_time_ms");
     json_write_double(&w, logs > 0 ? (double)ns / 1e6 / (double)logs : 0);
-    put_count(&w, "connections", atomic_load(&s->connections));
+    member_count(&w, "connections", atomic_load(&s->connections));
     put_categories(&w, s);
     finish(c, &out, &w);
 }

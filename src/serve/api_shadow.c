@@ -3,6 +3,7 @@
 #include "base/span.h"
 #include "codec/json_scan.h"
 #include "codec/json_write.h"
+#include "serve/member.h"
 #include "serve/route.h"
 
 #include <inttypes.h>
@@ -55,40 +56,18 @@ void api_promote(connection *c, alf_span body)
 
 /* ---- parts of the answers ---- */
 
-static void put_string(json_writer *w, const char *key, const char *value)
-{
-    json_write_key(w, key);
-    json_write_cstring(w, value);
-}
-
-static void put_count(json_writer *w, const char *key, uint64_t value)
-{
-    json_write_key(w, key);
-    json_write_uint(w, value);
-}
-
-static void put_time(json_writer *w, const char *key, int64_t seconds)
-{
-    char text[32] = "";
-    struct tm parts;
-    time_t at = (time_t)seconds;
-    if (gmtime_r(&at, &parts) != NULL)
-        (void)strftime(text, sizeof text, "%Y-%m-%dT%H:%M:%SZ", &parts);
-    put_string(w, key, text);
-}
-
 static void put_bundle(json_writer *w, const char *key, const classifier_options *from,
                        const shadow_files *files)
 {
     json_write_key(w, key);
     json_write_begin_object(w);
-    put_string(w, "path", from->bundle);
+    member_string(w, "path", from->bundle);
     if (from->rules_path != NULL)
-        put_string(w, "rules_path", from->rules_path);
+        member_string(w, "rules_path", from->rules_path);
     json_write_key(w, "sha256");
     json_write_begin_object(w);
     for (size_t i = 0; files != NULL && i < files->count; i++)
-        put_string(w, models_file_names[files->of[i].file], files->of[i].sha256);
+        member_string(w, models_file_names[files->of[i].file], files->of[i].sha256);
     json_write_end_object(w);
     json_write_end_object(w);
 }
@@ -97,15 +76,15 @@ static void put_totals(json_writer *w, const shadow_totals *t)
 {
     json_write_key(w, "counts");
     json_write_begin_object(w);
-    put_count(w, "compared", t->compared);
-    put_count(w, "disagreements", t->disagreements);
-    put_count(w, "criticals", t->criticals);
-    put_count(w, "criticals_lowered", t->criticals_lowered);
-    put_count(w, "forwarded_lowered", t->forwarded_lowered);
+    member_count(w, "compared", t->compared);
+    member_count(w, "disagreements", t->disagreements);
+    member_count(w, "criticals", t->criticals);
+    member_count(w, "criticals_lowered", t->criticals_lowered);
+    member_count(w, "forwarded_lowered", t->forwarded_lowered);
     json_write_key(w, "skipped");
     json_write_begin_object(w);
     for (size_t i = 0; i < SHADOW_SKIPS; i++)
-        put_count(w, shadow_skip_names[i], t->skipped[i]);
+        member_count(w, shadow_skip_names[i], t->skipped[i]);
     json_write_end_object(w);
     json_write_key(w, "by_live_then_candidate");
     json_write_begin_object(w);
@@ -113,7 +92,7 @@ static void put_totals(json_writer *w, const shadow_totals *t)
         json_write_key(w, alf_category_name((alf_category)a));
         json_write_begin_object(w);
         for (size_t b = 0; b < ALF_CATEGORIES; b++)
-            put_count(w, alf_category_name((alf_category)b), t->logs[a][b]);
+            member_count(w, alf_category_name((alf_category)b), t->logs[a][b]);
         json_write_end_object(w);
     }
     json_write_end_object(w);
@@ -124,7 +103,7 @@ static void put_verdict(json_writer *w, const char *key, alf_category category, 
 {
     json_write_key(w, key);
     json_write_begin_object(w);
-    put_string(w, "category", alf_category_name(category));
+    member_string(w, "category", alf_category_name(category));
     json_write_key(w, "confidence");
     json_write_double(w, confidence);
     json_write_end_object(w);
@@ -138,12 +117,12 @@ static void put_samples(json_writer *w, shadow *s)
     for (size_t i = 0; i < s->sample_count; i++) {
         const shadow_sample *one = &s->samples[i];
         json_write_begin_object(w);
-        put_time(w, "time", one->at);
+        member_time(w, "time", one->at);
         put_verdict(w, "live", one->live, one->live_confidence);
         put_verdict(w, "candidate", one->candidate, one->candidate_confidence);
         json_write_key(w, "message");
         json_write_string(w, span_of(one->text, one->kept));
-        put_count(w, "message_bytes", one->size);
+        member_count(w, "message_bytes", one->size);
         json_write_end_object(w);
     }
     (void)pthread_mutex_unlock(&s->lock);
@@ -160,7 +139,7 @@ static void put_configuration(json_writer *w, const classifier_options *promoted
     json_write_key(w, "configuration");
     json_write_begin_object(w);
     for (size_t i = 0; i < sizeof keys / sizeof keys[0]; i++)
-        put_string(w, keys[i], values[i]);
+        member_string(w, keys[i], values[i]);
     json_write_end_object(w);
 }
 
@@ -216,7 +195,7 @@ static void put_candidate(json_writer *w, server *s)
     shadow_read(&g->shadow->counts, &totals);
     put_bundle(w, "live", &g->plan.classifier, &g->shadow->live_files);
     put_bundle(w, "candidate", &g->plan.shadow, &g->shadow->files);
-    put_time(w, "since", g->loaded_at);
+    member_time(w, "since", g->loaded_at);
     json_write_key(w, "share");
     json_write_double(w, g->plan.settings.shadow_share);
     put_totals(w, &totals);
@@ -226,8 +205,8 @@ static void put_candidate(json_writer *w, server *s)
     json_write_begin_object(w);
     json_write_key(w, "allowed");
     json_write_bool(w, found == SHADOW_FITS);
-    put_string(w, "reason", why);
-    put_count(w, "least_logs", (uint64_t)g->plan.settings.shadow_least_logs);
+    member_string(w, "reason", why);
+    member_count(w, "least_logs", (uint64_t)g->plan.settings.shadow_least_logs);
     json_write_end_object(w);
     put_samples(w, g->shadow);
 }
@@ -242,8 +221,8 @@ int shadow_report(server *s, buf *out)
     buf_clear(out);
     json_write_init(&w, out, false);
     json_write_begin_object(&w);
-    put_string(&w, "state", state);
-    put_count(&w, "generation", g->number);
+    member_string(&w, "state", state);
+    member_count(&w, "generation", g->number);
     if (g->shadow != NULL)
         put_candidate(&w, s);
     else
@@ -277,7 +256,7 @@ int shadow_may_promote(server *s, bool force, buf *out)
         describe(found, &totals, &g->plan.settings, why, sizeof why);
         put_totals(&w, &totals);
     }
-    put_string(&w, "detail", why);
+    member_string(&w, "detail", why);
     json_write_end_object(&w);
     buf_append_char(out, '\n');
     return 409;
@@ -292,14 +271,14 @@ void shadow_promoted(server *s, buf *out)
     buf_clear(out);
     json_write_init(&w, out, false);
     json_write_begin_object(&w);
-    put_string(&w, "status", "promoted");
-    put_count(&w, "generation", g->number);
+    member_string(&w, "status", "promoted");
+    member_count(&w, "generation", g->number);
     put_totals(&w, &totals);
-    put_string(&w, "advice",
-               "The configuration still names the bundle of before, which a restart or a reload "
-               "brings back. Set what follows in it (an empty value: remove the key), and in "
-               "whatever overrides it: --model, --rules, MODEL_PATH, ALF_SHADOW_PATH, "
-               "ALF_SHADOW_RULES_PATH.");
+    member_string(&w, "advice",
+                  "The configuration still names the bundle of before, which a restart or a reload "
+                  "brings back. Set what follows in it (an empty value: remove the key), and in "
+                  "whatever overrides it: --model, --rules, MODEL_PATH, ALF_SHADOW_PATH, "
+                  "ALF_SHADOW_RULES_PATH.");
     put_configuration(&w, &g->plan.classifier);
     json_write_end_object(&w);
     buf_append_char(out, '\n');

@@ -3,6 +3,7 @@
 #include "base/clock.h"
 #include "base/span.h"
 #include "codec/json_write.h"
+#include "serve/member.h"
 #include "serve/route.h"
 
 #include <stdio.h>
@@ -75,27 +76,15 @@ void health_check(const worker *w, health *h)
         add(h, "server", HEALTH_HEALTHY, "running");
 }
 
-static void put_string(json_writer *w, const char *key, const char *value)
-{
-    json_write_key(w, key);
-    json_write_cstring(w, value);
-}
-
-static void put_bool(json_writer *w, const char *key, bool value)
-{
-    json_write_key(w, key);
-    json_write_bool(w, value);
-}
-
 static void put_components(json_writer *w, const health *h)
 {
     json_write_key(w, "components");
     json_write_begin_array(w);
     for (size_t i = 0; i < h->count; i++) {
         json_write_begin_object(w);
-        put_string(w, "name", h->component[i].name);
-        put_string(w, "status", health_names[h->component[i].state]);
-        put_string(w, "detail", h->component[i].detail);
+        member_string(w, "name", h->component[i].name);
+        member_string(w, "status", health_names[h->component[i].state]);
+        member_string(w, "detail", h->component[i].detail);
         json_write_end_object(w);
     }
     json_write_end_array(w);
@@ -105,8 +94,8 @@ void health_put_origin(json_writer *w, const alf_component_health *component)
 {
     if (component->model_format == NULL)
         return;
-    put_string(w, "model_format", component->model_format);
-    put_bool(w, "fell_back", component->fell_back);
+    member_string(w, "model_format", component->model_format);
+    member_bool(w, "fell_back", component->fell_back);
 }
 
 static void put_models(json_writer *w, const health *h)
@@ -117,8 +106,8 @@ static void put_models(json_writer *w, const health *h)
         const alf_component_health *m = &h->classifier.components[i];
         json_write_key(w, m->name);
         json_write_begin_object(w);
-        put_bool(w, "loaded", m->loaded);
-        put_bool(w, "circuit_open", m->circuit_open);
+        member_bool(w, "loaded", m->loaded);
+        member_bool(w, "circuit_open", m->circuit_open);
         health_put_origin(w, m);
         json_write_end_object(w);
     }
@@ -136,14 +125,14 @@ void api_health(connection *c, alf_span body)
     buf_init(&out);
     json_write_init(&w, &out, false);
     json_write_begin_object(&w);
-    put_string(&w, "status", health_names[h.state]);
-    put_bool(&w, "healthy", h.classifier.healthy && h.state != HEALTH_UNHEALTHY);
-    put_string(&w, "version", ALF_VERSION);
+    member_string(&w, "status", health_names[h.state]);
+    member_bool(&w, "healthy", h.classifier.healthy && h.state != HEALTH_UNHEALTHY);
+    member_string(&w, "version", ALF_VERSION);
     json_write_key(&w, "uptime_seconds");
     json_write_uint(&w, (clock_now() - s->started) / 1000000000u);
     json_write_key(&w, "generation");
     json_write_uint(&w, c->worker->use->of->number);
-    put_string(&w, "inference_engine", h.classifier.inference_engine);
+    member_string(&w, "inference_engine", h.classifier.inference_engine);
     put_models(&w, &h);
     put_components(&w, &h);
     json_write_end_object(&w);
