@@ -1,6 +1,7 @@
 #!/usr/bin/env bash
-# Lays out the file tree of the image: the program, the shared libraries it needs, its configuration
-# and two files that name its user. Usage: deploy/image-tree.sh PROGRAM FOLDER (new)
+# Lays out the file tree of the image: the program, the shared libraries that it is linked with and
+# those that it opens when it needs them (its notes name them), its configuration and two files that
+# name its user. Usage: deploy/image-tree.sh PROGRAM FOLDER (new)
 set -euo pipefail
 program=$(realpath "$1")
 tree=$2
@@ -15,7 +16,12 @@ printf 'ai-log-filter:x:65532:65532::/:/none\n' >"$tree/etc/passwd"
 printf 'ai-log-filter:x:65532:\n' >"$tree/etc/group"
 
 # Each library under the path by which the loader looks for it, and its licence.
-ldd "$program" | grep -oE '/[^ ]+' | sort -u | while read -r library; do
+notes=$(mktemp)
+trap 'rm -f "$notes"' EXIT
+objcopy -O binary --only-section=.note.dlopen "$program" "$notes"
+opened=$(grep -aoE '"lib[^"]+"' "$notes" | tr -d '"' | tr '\n' ' ')
+[ -n "$opened" ] || { echo "image-tree: $program has no notes of the libraries that it opens" >&2; exit 1; }
+LD_PRELOAD=$opened ldd "$program" | grep -oE '/[^ ]+' | sort -u | while read -r library; do
     mkdir -p "$tree$(dirname "$library")"
     install -m 755 "$(realpath "$library")" "$tree$library"
     package=$({ dpkg-query -S "$(realpath "$library")" 2>/dev/null || true; } | head -n 1 | cut -d: -f1)

@@ -9,7 +9,6 @@
 #include <fcntl.h>
 #include <ftw.h>
 #include <limits.h>
-#include <openssl/evp.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/stat.h>
@@ -177,15 +176,4 @@ alf_status file_join(char *out, size_t capacity, const char *folder, const char 
     if (n < 0 || (size_t)n >= capacity)
         return error_set(err, ALF_E_LIMIT, "the path is too long: %.100s/%.100s", folder, name);
     return ALF_OK;
-}
-
-void file_sha256(alf_span data, char hex[65])
-{
-    unsigned char digest[EVP_MAX_MD_SIZE];
-    unsigned int size = 0;
-    memset(digest, 0, sizeof digest);
-    (void)EVP_Digest(data.data != NULL ? data.data : "", data.size, digest, &size, EVP_sha256(),
-                     NULL);
-    for (size_t i = 0; i < 32; i++)
-        (void)snprintf(hex + 2 * i, 3, "%02x", digest[i]);
 }

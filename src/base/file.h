@@ -21,7 +21,4 @@ void file_remove_tree(const char *path); /* best effort; links are not followed 
 alf_status file_join(char *out, size_t capacity, const char *folder, const char *name,
                      alf_error *err);
 
-/* SHA-256 as 64 hexadecimal digits and a NUL. */
-void file_sha256(alf_span data, char hex[65]);
-
 #endif

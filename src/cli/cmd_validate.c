@@ -1,6 +1,7 @@
 /* validate: is this folder a bundle that can run? */
 #include "cli/commands.h"
 
+#include "base/crypto.h"
 #include "base/file.h"
 #include "base/span.h"
 #include "classify/models.h"
@@ -177,10 +178,10 @@ static void check_entry(validation *v, const manifest_entry *entry)
     (void)snprintf(name, sizeof name, "%.*s", (int)(entry->path.size < 90 ? entry->path.size : 90),
                    entry->path.data);
     if (file_join(path, sizeof path, v->folder, name, &err) != ALF_OK ||
-        file_read(path, MAX_FILE, &bytes, &err) != ALF_OK)
+        file_read(path, MAX_FILE, &bytes, &err) != ALF_OK ||
+        crypto_sha256_hex(buf_span(&bytes), hex, &err) != ALF_OK)
         complain_error(v, &err);
     else {
-        file_sha256(buf_span(&bytes), hex);
         if (!span_is(entry->sha256, hex)) {
             error_set(
                 &err, ALF_E_MISMATCH,

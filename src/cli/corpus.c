@@ -1,6 +1,7 @@
 /* Logs read whole, with what the models see of them. */
 #include "cli/corpus.h"
 
+#include "base/crypto.h"
 #include "base/file.h"
 #include "base/mem.h"
 
@@ -117,7 +118,7 @@ alf_status corpus_sha256(const corpus *c, char hex[65], alf_error *err)
     }
     alf_status status = buf_status(&all, err);
     if (status == ALF_OK)
-        file_sha256(buf_span(&all), hex);
+        status = crypto_sha256_hex(buf_span(&all), hex, err);
     buf_fini(&all);
     return status;
 }

@@ -8,13 +8,10 @@
 #include "base/error.h"
 #include "base/mem.h"
 #include "base/span.h"
+#include "codec/compressors.h"
 
-#include <bzlib.h>
 #include <limits.h>
-#include <lz4frame.h>
-#include <lzma.h>
 #include <string.h>
-#include <zlib.h>
 
 /* MAX_MEMBERS: the decoder of a member of a few bytes can cost megabytes. */
 enum { CHUNK = 1 << 16, MAX_DECODER_MEMORY = 100 << 20, MAX_MEMBERS = 10000, ZF_HEADER = 21 };
@@ -42,6 +39,7 @@ typedef struct decoder {
 struct format {
     const char *name;
     alf_span magic;
+    library *needs;
     alf_status (*begin)(decoder *d, alf_error *err);
     alf_status (*run)(decoder *d, step *s, alf_error *err);
     void (*end)(decoder *d);
@@ -232,12 +230,12 @@ static void lz4_end(decoder *d)
 /* ------------------------------------------------------------------ the loop */
 
 static const format formats[] = {
-    {"zlib", {"\x78", 1}, zlib_begin, zlib_run, zlib_end},
-    {"gzip", {"\x1f\x8b", 2}, zlib_begin, zlib_run, zlib_end},
-    {"bzip2", {"BZ", 2}, bzip2_begin, bzip2_run, bzip2_end},
-    {"xz", {"\xfd\x37\x7a\x58\x5a", 5}, xz_begin, lzma_run, lzma_finish},
-    {"lzma", {"\x5d\x00", 2}, lzma_begin, lzma_run, lzma_finish},
-    {"lz4", {"\x04\x22\x4d\x18", 4}, lz4_begin, lz4_run, lz4_end},
+    {"zlib", {"\x78", 1}, &library_zlib, zlib_begin, zlib_run, zlib_end},
+    {"gzip", {"\x1f\x8b", 2}, &library_zlib, zlib_begin, zlib_run, zlib_end},
+    {"bzip2", {"BZ", 2}, &library_bzip2, bzip2_begin, bzip2_run, bzip2_end},
+    {"xz", {"\xfd\x37\x7a\x58\x5a", 5}, &library_lzma, xz_begin, lzma_run, lzma_finish},
+    {"lzma", {"\x5d\x00", 2}, &library_lzma, lzma_begin, lzma_run, lzma_finish},
+    {"lz4", {"\x04\x22\x4d\x18", 4}, &library_lz4, lz4_begin, lz4_run, lz4_end},
 };
 
 static const format *format_of(alf_span data)
@@ -282,6 +280,7 @@ static alf_status run_member(decoder *d, alf_span *data, size_t limit, buf *out,
 static alf_status expand(alf_span data, const format *f, size_t limit, buf *out, alf_error *err)
 {
     size_t members = 0;
+    TRY(library_need(f->needs, err));
     do {
         if (++members > MAX_MEMBERS)
             return error_set(err, ALF_E_LIMIT, "the %s data has more than %d members", f->name,

@@ -1,7 +1,7 @@
 /* Components opened in an engine, what they say about logs, and how that differs. */
 #include "convert/answers.h"
 
-#include "base/file.h"
+#include "base/crypto.h"
 #include "base/mem.h"
 #include "convert/reference.h"
 
@@ -224,16 +224,18 @@ alf_status answers_sha256(const answers *a, char labels[65], char numbers[65], a
     buf_init(&bytes);
     for (size_t i = 0; i < a->count; i++)
         put_label(&bytes, a->labels[i]);
-    file_sha256(buf_span(&bytes), labels);
     alf_status status = buf_status(&bytes, err);
+    if (status == ALF_OK)
+        status = crypto_sha256_hex(buf_span(&bytes), labels, err);
     buf_clear(&bytes);
     for (size_t i = 0; i < a->count * a->width; i++)
         put_number(&bytes, a->numbers[i]);
     for (size_t i = 0; i < a->count; i++)
         put_number(&bytes, a->decisions[i]);
-    file_sha256(buf_span(&bytes), numbers);
     if (status == ALF_OK)
         status = buf_status(&bytes, err);
+    if (status == ALF_OK)
+        status = crypto_sha256_hex(buf_span(&bytes), numbers, err);
     buf_fini(&bytes);
     return status;
 }

@@ -2,6 +2,7 @@
 #define _GNU_SOURCE
 #include "convert/bundle.h"
 
+#include "base/crypto.h"
 #include "base/file.h"
 #include "base/span.h"
 #include "convert/emit.h"
@@ -223,7 +224,7 @@ static alf_status save_one(bundle *b, manifest *m, size_t i, const char *folder,
     char *hex = arena_alloc(&b->memory, 65, 1);
     if (hex == NULL)
         return error_nomem(err, "the manifest");
-    file_sha256(buf_span(&b->files[i]), hex);
+    TRY(crypto_sha256_hex(buf_span(&b->files[i]), hex, err));
     m->files[m->file_count++] = (manifest_entry){span_from_string(bundle_file_names[i]),
                                                  span_of(hex, 64), b->files[i].size};
     return ALF_OK;

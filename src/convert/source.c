@@ -1,6 +1,7 @@
 /* Finding estimators in a folder of model files. */
 #include "convert/source.h"
 
+#include "base/crypto.h"
 #include "base/file.h"
 #include "base/span.h"
 #include "convert/extract.h"
@@ -231,7 +232,7 @@ static alf_status note_entry(source *s, size_t i, alf_span bytes, alf_error *err
     char *hex = arena_alloc(&s->memory, 65, 1);
     if (hex == NULL)
         return error_nomem(err, "a source entry");
-    file_sha256(bytes, hex);
+    TRY(crypto_sha256_hex(bytes, hex, err));
     s->entries[i] = (manifest_entry){span_from_string(s->paths[i]), span_of(hex, 64), bytes.size};
     return ALF_OK;
 }

@@ -2,12 +2,11 @@
 #include "serve/auth.h"
 
 #include "base/buf.h"
+#include "base/crypto.h"
 #include "base/file.h"
 #include "base/span.h"
 #include "codec/http.h"
 
-#include <openssl/crypto.h>
-#include <openssl/sha.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -23,11 +22,6 @@ static bool is_token_char(char c)
 static bool is_separator(char c)
 {
     return c == ' ' || c == '\t' || c == '\r' || c == '\n' || c == ',';
-}
-
-static void digest(alf_span token, unsigned char out[AUTH_DIGEST])
-{
-    (void)SHA256((const unsigned char *)token.data, token.size, out);
 }
 
 static alf_status add_token(auth_tokens *tokens, alf_span token, unsigned line, alf_error *err)
@@ -46,7 +40,8 @@ static alf_status add_token(auth_tokens *tokens, alf_span token, unsigned line, 
     if (tokens->count == AUTH_MAX_TOKENS)
         return error_set(err, ALF_E_CONFIG, "line %u: more than %d tokens", line,
                          (int)AUTH_MAX_TOKENS);
-    digest(token, tokens->digest[tokens->count++]);
+    TRY(crypto_sha256(token.data, token.size, tokens->digest[tokens->count], err));
+    tokens->count++;
     return ALF_OK;
 }
 
@@ -87,6 +82,7 @@ alf_status auth_load(auth_tokens *tokens, const char *file, const char *variable
     *tokens = (auth_tokens){.count = 0};
     if (file[0] != '\0') {
         buf text;
+        TRY(crypto_need(err));
         buf_init(&text);
         alf_status status = file_read(file, MAX_FILE, &text, err);
         if (status == ALF_OK)
@@ -111,7 +107,8 @@ bool auth_accepts(const auth_tokens *tokens, alf_span header)
     if (token.size > AUTH_LONGEST_TOKEN)
         return false;
     unsigned char shown[AUTH_DIGEST];
-    digest(token, shown);
+    if (crypto_sha256(token.data, token.size, shown, NULL) != ALF_OK)
+        return false;
     int found = 0;
     for (size_t i = 0; i < tokens->count; i++)
         found |= CRYPTO_memcmp(shown, tokens->digest[i], AUTH_DIGEST) == 0;

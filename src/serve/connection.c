@@ -10,7 +10,6 @@
 
 #include <event2/buffer.h>
 #include <event2/bufferevent.h>
-#include <event2/bufferevent_ssl.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <string.h>
@@ -137,9 +136,8 @@ static void finish_closing(connection *c)
         connection_kill(c);
         return;
     }
-    SSL *ssl = bufferevent_openssl_get_ssl(c->events);
-    if (ssl != NULL)
-        (void)SSL_shutdown(ssl);
+    if (c->tls != NULL)
+        (void)SSL_shutdown(c->tls);
     (void)shutdown(bufferevent_getfd(c->events), SHUT_WR);
     c->finishing = true;
     c->deadline = clock_now() + LINGER_SECONDS * second;
@@ -554,7 +552,7 @@ static void on_event(struct bufferevent *events, short what, void *context)
 {
     connection *c = context;
     if ((what & BEV_EVENT_ERROR) != 0) {
-        if (bufferevent_get_openssl_error(events) != 0)
+        if (c->tls != NULL && bufferevent_get_openssl_error(events) != 0)
             reject(c, "tls");
         connection_kill(c);
         return;
@@ -563,17 +561,19 @@ static void on_event(struct bufferevent *events, short what, void *context)
         return;
     c->ended = true;
     /* After the end of a TLS stream libevent stops writing too; the answer is still due. */
-    if (bufferevent_openssl_get_ssl(events) != NULL)
+    if (c->tls != NULL)
         (void)bufferevent_enable(events, EV_WRITE);
     connection_advance(c);
 }
 
-static struct bufferevent *make_events(worker *w, int fd)
+/* *tls: NULL for a plain connection. */
+static struct bufferevent *make_events(worker *w, int fd, SSL **tls)
 {
-    SSL_CTX *tls = w->use->of->tls;
-    if (tls == NULL)
+    SSL_CTX *context = w->use->of->tls;
+    *tls = NULL;
+    if (context == NULL)
         return bufferevent_socket_new(w->base, fd, BEV_OPT_CLOSE_ON_FREE);
-    SSL *ssl = SSL_new(tls);
+    SSL *ssl = SSL_new(context);
     if (ssl == NULL)
         return NULL;
     struct bufferevent *events = bufferevent_openssl_socket_new(
@@ -582,6 +582,7 @@ static struct bufferevent *make_events(worker *w, int fd)
         SSL_free(ssl);
     else
         bufferevent_openssl_set_allow_dirty_shutdown(events, 1);
+    *tls = events != NULL ? ssl : NULL;
     return events;
 }
 
@@ -615,7 +616,7 @@ void connection_accept(worker *w, int fd, const struct sockaddr *address)
         return;
     }
     connection *c = mem_calloc(1, sizeof *c);
-    struct bufferevent *events = c != NULL ? make_events(w, fd) : NULL;
+    struct bufferevent *events = c != NULL ? make_events(w, fd, &c->tls) : NULL;
     if (events == NULL) {
         if (counted)
             limits_leave(all->limits, client);

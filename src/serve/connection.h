@@ -37,6 +37,7 @@ struct connection {
     worker *worker;
     connection *previous, *next;
     struct bufferevent *events;
+    SSL *tls; /* that of events; NULL: plain */
     connection_state state;
     uint64_t client; /* limits_client */
     bool counted;    /* limits_leave is due */

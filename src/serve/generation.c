@@ -205,7 +205,8 @@ void generation_release(generation *g)
     if (g->promoted == NULL)
         classifier_free(g->classifier);
     shadow_release(g->promoted);
-    SSL_CTX_free(g->tls);
+    if (g->tls != NULL)
+        SSL_CTX_free(g->tls);
     atomic_fetch_sub(&alive, 1);
     plan_release(g->box);
     mem_free(g);

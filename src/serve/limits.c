@@ -5,8 +5,8 @@
 #include "base/mem.h"
 
 #include <netinet/in.h>
-#include <openssl/rand.h>
 #include <string.h>
+#include <sys/random.h>
 #include <sys/socket.h>
 
 enum { COUNT_BITS = 16, COUNT_MASK = 0xFFFF };
@@ -14,7 +14,7 @@ enum { COUNT_BITS = 16, COUNT_MASK = 0xFFFF };
 limits *limits_new(void)
 {
     limits *l = mem_calloc(1, sizeof *l);
-    if (l != NULL && RAND_bytes((unsigned char *)&l->seed, sizeof l->seed) != 1)
+    if (l != NULL && getrandom(&l->seed, sizeof l->seed, 0) != (ssize_t)sizeof l->seed)
         l->seed = (uint64_t)(uintptr_t)l;
     return l;
 }

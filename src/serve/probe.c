@@ -6,8 +6,6 @@
 #include "serve/listen.h"
 
 #include <errno.h>
-#include <openssl/err.h>
-#include <openssl/ssl.h>
 #include <poll.h>
 #include <stdio.h>
 #include <string.h>
@@ -74,6 +72,7 @@ static alf_status wait_for_tls(const question *q, int result, alf_error *err)
 static alf_status begin_tls(question *q, alf_error *err)
 {
     const probe *p = q->of;
+    TRY(tls_need(err));
     q->context = SSL_CTX_new(TLS_client_method());
     q->ssl = q->context != NULL ? SSL_new(q->context) : NULL;
     if (q->ssl == NULL || SSL_set_fd(q->ssl, q->fd) != 1)
@@ -142,8 +141,10 @@ alf_status probe_ask(const probe *p, alf_error *err)
 {
     question q = {.of = p, .until = clock_now() + (uint64_t)(p->seconds * 1e9), .fd = -1};
     alf_status status = ask(&q, err);
-    SSL_free(q.ssl);
-    SSL_CTX_free(q.context);
+    if (q.ssl != NULL)
+        SSL_free(q.ssl);
+    if (q.context != NULL)
+        SSL_CTX_free(q.context);
     if (q.fd >= 0)
         (void)close(q.fd);
     return status;

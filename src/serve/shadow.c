@@ -1,6 +1,7 @@
 /* A candidate: loading it, counting and sampling where it differs, judging it. */
 #include "serve/shadow.h"
 
+#include "base/crypto.h"
 #include "base/file.h"
 #include "base/mem.h"
 
@@ -68,7 +69,7 @@ static alf_status hash_files(const char *folder, const models *m, shadow_files *
         if (status == ALF_OK) {
             shadow_file *file = &out->of[out->count++];
             file->file = (models_file)i;
-            file_sha256(buf_span(&data), file->sha256);
+            status = crypto_sha256_hex(buf_span(&data), file->sha256, err);
         }
         buf_fini(&data);
         if (status != ALF_OK)

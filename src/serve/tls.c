@@ -3,8 +3,6 @@
 
 #include "base/file.h"
 
-#include <openssl/err.h>
-#include <openssl/x509.h>
 #include <string.h>
 #include <time.h>
 
@@ -95,6 +93,7 @@ alf_status tls_load(const serve_settings *settings, SSL_CTX **out, alf_error *er
                          "security.tls.client_ca is set but security.tls.certificate is not; "
                          "client certificates need TLS");
     }
+    TRY(tls_need(err));
     SSL_CTX *context = SSL_CTX_new(TLS_server_method());
     if (context == NULL)
         return error_nomem(err, "TLS");

@@ -3,9 +3,8 @@
 #define ALF_SERVE_TLS_H
 
 #include "base/error.h"
+#include "serve/libssl.h"
 #include "serve/settings.h"
-
-#include <openssl/ssl.h>
 
 /* *out: NULL where the settings name no certificate. The caller frees it with SSL_CTX_free; each
  * connection holds it too, so a newer one can take its place at any time. */

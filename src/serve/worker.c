@@ -10,10 +10,10 @@
 
 #include <errno.h>
 #include <event2/listener.h>
-#include <openssl/rand.h>
 #include <signal.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/random.h>
 #include <unistd.h>
 
 /* SWEEP: how often connections are looked at for their time, in microseconds. */
@@ -218,7 +218,7 @@ alf_status worker_init(worker *w, server *s, unsigned index, alf_error *err)
     w->server = s;
     w->index = index;
     w->batch_capacity = (size_t)s->current->plan.settings.batch_size;
-    if (RAND_bytes((unsigned char *)&w->random, sizeof w->random) != 1)
+    if (getrandom(&w->random, sizeof w->random, 0) != (ssize_t)sizeof w->random)
         w->random = clock_now();
     w->events = mem_calloc(w->batch_capacity, sizeof *w->events);
     w->verdicts = mem_calloc(w->batch_capacity, sizeof *w->verdicts);

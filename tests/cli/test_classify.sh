@@ -13,6 +13,11 @@ count() {
     [ "$got" -eq "$expected" ] || fail "$file gave $got verdicts, expected $expected"
 }
 
+# What only other commands need is not loaded at every start.
+if LD_TRACE_LOADED_OBJECTS=1 "$program" | grep -E 'lib(crypto|ssl|event_openssl|lzma|lz4|bz2)'; then
+    fail "the program is linked with a library that classify does not need"
+fi
+
 printf 'a\n\n\r\nb\r\nlast without end' >"$work/lines"
 count "$work/lines" 5
 : >"$work/none"

@@ -128,7 +128,13 @@ check "image tree" bash deploy/image-tree.sh "$program" "$work/image"
 size=$(du -sk --apparent-size "$work/image" | cut -f1)
 echo "image: $size KB"
 check "the image is under 20 MB" test "$size" -lt 20480
+# The libraries of compressed models are only opened for those; the others are tried below.
+compression() { find "$work/image" -name 'lib*.so*' | grep -cE '/lib(z|bz2|lzma|lz4)\.so' | grep -qx 4; }
+check "libraries for compressed models" compression
 cp -r "$work/models/." "$work/image/models/"
+mkdir "$work/image/tls"
+openssl req -x509 -newkey ec -pkeyopt ec_paramgen_curve:prime256v1 -nodes -days 2 -subj /CN=localhost \
+    -keyout "$work/image/tls/key" -out "$work/image/tls/certificate" 2>/dev/null
 chmod -R a+rX "$work/image"
 
 # Inside the image, as its user: a chroot needs root; a mount of its own makes it read-only.
@@ -138,6 +144,10 @@ start() { unshare --mount -- sh -c "$inside" "$work/image" "$@"; }
 if [ "$(id -u)" -ne 0 ] || ! start /usr/bin/ai-log-filter version >/dev/null 2>&1; then
     skip "a read-only chroot is not allowed here: the service is not run inside the image"
 else
+    # Libraries that are opened when they are needed.
+    check "validate in the image" start /usr/bin/ai-log-filter validate /models
+    check "TLS in the image" env MODEL_PATH=/models ALF_TLS_CERTIFICATE=/tls/certificate ALF_TLS_KEY=/tls/key unshare --mount -- sh -c "$inside" "$work/image" \
+        /usr/bin/ai-log-filter serve --check
     port=$(free_port)
     MODEL_PATH=/models ALF_LISTEN=127.0.0.1:$port unshare --mount -- sh -c "$inside" "$work/image" \
         /usr/bin/ai-log-filter serve --config /etc/ai-log-filter/config.yaml >"$work/service.log" 2>&1 &
