@@ -239,6 +239,12 @@ static void settle(classifier *c, int component, bool done, size_t failures)
         count(&c->counters[component].failures, failures);
 }
 
+void classifier_count_late(classifier *c, size_t n)
+{
+    count(&c->logs, n);
+    count(&c->fail_open, n);
+}
+
 /* ---- stages ---- */
 
 /* Compliance: fills the verdict of a covered log. */

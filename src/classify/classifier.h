@@ -61,4 +61,7 @@ uint64_t classifier_session_model_time(const classifier_session *s);
 /* verdicts: n, filled in order. Spans in them borrow from the classifier. */
 void classifier_run(classifier_session *s, const log_event *events, size_t n, verdict *verdicts);
 
+/* Counts logs that came too late to be judged: they fail open. */
+void classifier_count_late(classifier *c, size_t n);
+
 #endif

@@ -91,7 +91,8 @@ static const config_key keys[] = {
     NUMBER("model.performance.batch_size", KEY_WHOLE, serve.batch_size, 256, 1, 4096, NULL,
            "logs classified together"),
     NUMBER("model.performance.max_latency_ms", KEY_NUMBER, serve.max_latency_ms, 50, 0, 60000, NULL,
-           "serve: batches are made no larger than what is classified in this time (0: no bound)"),
+           "serve: time of a batch from when its logs are taken from the queue; what is not "
+           "classified by then is forwarded by fail-open (0: no bound)"),
     NUMBER("model.performance.timeout_seconds", KEY_NUMBER, serve.timeout_seconds, 5, 0, 3600, NULL,
            "serve: a log not classified this long after its request came is forwarded by fail-open "
            "(0: no bound)"),

@@ -1,6 +1,7 @@
 /* Loading and proving a generation. */
 #include "serve/generation.h"
 
+#include "base/clock.h"
 #include "base/embedded.h"
 #include "base/mem.h"
 #include "base/span.h"
@@ -10,7 +11,8 @@
 #include <string.h>
 #include <time.h>
 
-enum { PROOF_BATCH = 128 };
+/* ALONE: how often one log is judged alone to measure it. */
+enum { PROOF_BATCH = 128, ALONE = 4 };
 
 static atomic_uint alive;
 
@@ -36,20 +38,48 @@ typedef struct proof {
     arena scratch;
     log_event *events;
     verdict *verdicts;
+    size_t logs;
+    log_event alone;  /* one that the models see; not compliance's */
+    uint64_t fastest; /* of the batches that are full: nanoseconds; 0: there was none */
 } proof;
+
+static uint64_t run_timed(proof *p, size_t n)
+{
+    uint64_t start = clock_now();
+    classifier_run(p->session, p->events, n, p->verdicts);
+    return clock_now() - start;
+}
+
+/* What a batch and what a log alone takes, at best: the first ones also compile patterns. */
+static pace_cost measure(proof *p)
+{
+    uint64_t one = UINT64_MAX;
+    if (p->fastest == 0)
+        return (pace_cost){0, 0};
+    p->events[0] = p->alone;
+    for (int i = 0; i < ALONE; i++) {
+        uint64_t took = run_timed(p, 1);
+        one = took < one ? took : one;
+    }
+    return pace_cost_of(one, p->fastest, PROOF_BATCH);
+}
 
 static alf_status prove_all(proof *p, alf_error *err)
 {
     TRY(log_reader_feed(p->reader, embedded_parity, err));
     TRY(log_reader_feed(p->reader, span_of(NULL, 0), err));
-    size_t done = 0;
     for (bool got = true; got;) {
         size_t n = 0;
         for (; n < PROOF_BATCH && got; n += got)
             TRY(log_reader_next(p->reader, &p->scratch, &p->events[n], &got, err));
-        classifier_run(p->session, p->events, n, p->verdicts);
-        TRY(check_verdicts(p->verdicts, n, done, err));
-        done += n;
+        uint64_t took = run_timed(p, n);
+        if (n == PROOF_BATCH && (p->fastest == 0 || took < p->fastest))
+            p->fastest = took;
+        for (size_t i = 0; i < n; i++)
+            if (!p->verdicts[i].compliance_bypassed)
+                p->alone = p->events[i];
+        TRY(check_verdicts(p->verdicts, n, p->logs, err));
+        p->logs += n;
     }
     return ALF_OK;
 }
@@ -67,7 +97,7 @@ static void forget_counts(classifier *c)
     }
 }
 
-alf_status generation_prove(classifier *c, alf_error *err)
+alf_status generation_prove(classifier *c, pace_cost *cost, alf_error *err)
 {
     proof p = {.reader = log_reader_new(LOG_INPUT_TEXT, 0),
                .events = mem_calloc(PROOF_BATCH + 1, sizeof *p.events),
@@ -77,6 +107,8 @@ alf_status generation_prove(classifier *c, alf_error *err)
     if (status == ALF_OK) {
         bool enough = p.reader != NULL && p.events != NULL && p.verdicts != NULL;
         status = enough ? prove_all(&p, err) : error_nomem(err, "the proof of a bundle");
+        if (status == ALF_OK)
+            *cost = measure(&p);
     }
     classifier_session_free(p.session);
     log_reader_free(p.reader);
@@ -99,7 +131,7 @@ static alf_status load_parts(generation *g, alf_error *err)
         g->admin = g->api;
     TRY(tls_load(s, &g->tls, err));
     TRY(classifier_open(&g->plan.classifier, &g->classifier, err));
-    TRY(generation_prove(g->classifier, err));
+    TRY(generation_prove(g->classifier, &g->cost, err));
     return shadow_load(g->box, g->classifier, &g->shadow, err);
 }
 
@@ -187,6 +219,7 @@ alf_status generation_promote(const generation *g, uint64_t number, generation *
     shadow_hold(g->shadow);
     next->promoted = g->shadow;
     next->classifier = g->shadow->classifier;
+    next->cost = g->shadow->cost;
     forget_counts(next->classifier);
     *out = next;
     return ALF_OK;
@@ -225,6 +258,8 @@ alf_status generation_use_new(generation *g, generation_use **out, alf_error *er
     }
     generation_hold(g);
     u->of = g;
+    u->latency = settings_time(g->plan.settings.max_latency_ms, 1e6);
+    pace_init(&u->pace, &g->cost);
     u->users = 1;
     *out = u;
     return ALF_OK;

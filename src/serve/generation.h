@@ -6,6 +6,7 @@
 #define ALF_SERVE_GENERATION_H
 
 #include "serve/auth.h"
+#include "serve/pace.h"
 #include "serve/settings.h"
 #include "serve/tls.h"
 
@@ -30,6 +31,7 @@ typedef struct generation {
     plan_box *box;
     serve_plan plan; /* the one in the box; promoted: its classifier is the candidate's */
     classifier *classifier;
+    pace_cost cost;   /* of the proof */
     shadow *shadow;   /* the candidate beside it, or NULL */
     shadow *promoted; /* what the classifier belongs to, or NULL: to this generation */
     auth_tokens api, metrics, admin;
@@ -48,8 +50,9 @@ unsigned generation_alive(void);
 alf_status generation_promote(const generation *g, uint64_t number, generation **out,
                               alf_error *err);
 
-/* Runs the built-in logs through a classifier; its counters are as if they had not been. */
-alf_status generation_prove(classifier *c, alf_error *err);
+/* Runs the built-in logs through a classifier; its counters are as if they had not been. *cost:
+ * what they took. */
+alf_status generation_prove(classifier *c, pace_cost *cost, alf_error *err);
 
 void generation_hold(generation *g);
 void generation_release(generation *g); /* NULL allowed; the last one frees it */
@@ -58,6 +61,8 @@ void generation_release(generation *g); /* NULL allowed; the last one frees it *
 typedef struct generation_use {
     generation *of;
     classifier_session *session;
+    uint64_t latency; /* max_latency_ms in nanoseconds; 0: no limit */
+    pace pace;
     unsigned users; /* requests under way, plus one while it is the current one */
 } generation_use;
 

@@ -87,7 +87,7 @@ struct worker {
     log_event *events; /* of a batch */
     verdict *verdicts;
     size_t batch_capacity;
-    double log_cost; /* nanoseconds, smoothed */
+    generation_use *judging; /* the batch's, while it is judged */
     uint64_t request_number, random;
     bool drain_asked, draining;
     uint64_t drain_began;

@@ -25,6 +25,13 @@ typedef struct serve_settings {
     double shadow_share, shadow_samples, shadow_least_logs, shadow_slow_ms;
 } serve_settings;
 
+/* A time of the settings in nanoseconds, of which a unit has so many; what is not 0 stays so. */
+static inline uint64_t settings_time(double number, double unit)
+{
+    uint64_t ns = (uint64_t)(number * unit);
+    return number > 0 && ns == 0 ? 1 : ns;
+}
+
 /* All that a configuration says to the service. */
 typedef struct serve_plan {
     serve_settings settings;

@@ -72,6 +72,7 @@ struct shadow {
     atomic_uint references;
     plan_box *plan; /* what the classifier borrows from */
     classifier *classifier;
+    pace_cost cost; /* of the proof */
     shadow_files files, live_files;
     breaker breaker;
     uint64_t slow; /* CPU nanoseconds a log from which a batch counts as a failure */

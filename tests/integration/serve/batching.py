@@ -65,6 +65,40 @@ equal(server.json("POST", "/classify/batch", {"logs": ["a"] * 600})[1]["total_lo
 values = server.metrics()
 check(values["ai_filter_batch_logs_count"] > 300, values["ai_filter_batch_logs_count"])
 check(values["ai_filter_batches_over_latency_total"] > 0, values)
+# A log that is alone in its batch gets its verdict, however small the limit is.
+check(not any("max_latency" in name for name in values), values)
+server.stop()
+
+# What a batch has no time for is forwarded and counted, and what it has judged keeps its verdict. A first log of this
+# size takes longer than the limit, and what is known of the cost of logs lets more than one into its batch.
+server = Server("model:\n  performance:\n    max_latency_ms: 4\n    timeout_seconds: 0\nserver:\n  max_body_mb: 100\n", workers=1)
+large = ("user logged in from host " * 45000)[:1000000]
+status, answer = server.json("POST", "/classify/batch", {"logs": [large + str(i) for i in range(20)]})
+equal((status, answer["total_logs"]), (200, 20), "all are answered")
+late = [r for r in answer["results"] if r["fail_open_used"]]
+check(not answer["results"][0]["fail_open_used"] and answer["results"][0]["model"] != "fail_open", answer["results"][0])
+check(0 < len(late) < 20, len(late))
+for r in late:
+    equal((r["category"], r["confidence"], r["model"], r["explanation"]["fail_open_reason"]), ("critical", 0, "fail_open", "max_latency"), "late")
+values = server.metrics()
+equal(values['ai_filter_fail_open_events_total{reason="max_latency"}'], len(late), "counted")
+equal(values['ai_filter_logs_processed_total{category="critical",model="fail_open"}'], len(late), "counted as logs")
+equal(values["ai_filter_batch_logs_sum"], 20 - len(late), "logs that were judged")
+check(values["ai_filter_batches_over_latency_total"] > 0, values)
+stats = server.json("GET", "/stats")[1]
+equal((stats["logs"], stats["fail_open"]), (20, len(late)), "in /stats")
+# The logs of these batches are small again, and none is late.
+equal(any(r["fail_open_used"] for r in server.json("POST", "/classify/batch", {"logs": ["a"]})[1]["results"]), False, "a small one")
+check("took longer than max_latency_ms" in server.stop(), "no message")
+
+# Timeouts are looked at while a batch is judged, too; all logs are answered and counted.
+server = Server("model:\n  performance:\n    timeout_seconds: 0.1\nserver:\n  max_body_mb: 100\n", workers=1)
+status, answer = server.json("POST", "/classify/batch", {"logs": [large] * 30})
+equal((status, answer["total_logs"]), (200, 30), "all are answered")
+late = [r for r in answer["results"] if r["fail_open_used"]]
+check(all(r["explanation"]["fail_open_reason"] == "timeout" for r in late), late[:1])
+equal(server.metrics().get('ai_filter_fail_open_events_total{reason="timeout"}', 0), len(late), "counted")
+print("late after 0.1 s:", len(late), "of 30")
 server.stop()
 
 # A small request does not wait for a large one to end.

@@ -70,13 +70,24 @@ def make_bundle(name="bundle"):
     return path(name)
 
 
+def patient(config):
+    """The configuration with a max_latency_ms that a slow build or a busy machine does not pass, unless it has one."""
+    limit = "max_latency_ms: 60000\n"
+    if "max_latency_ms" in config:
+        return config
+    for section, indent in (("  performance:\n", "    "), ("model:\n", "  performance:\n    ")):
+        if section in config:
+            return config.replace(section, section + indent + limit, 1)
+    return config + "\nmodel:\n  performance:\n    " + limit
+
+
 class Server:
     """The service, started with a configuration (a string of YAML)."""
 
     description = None  # of the API; the same for all
 
     def __init__(self, config="", bundle=None, environment=None, arguments=(), workers=2):
-        self.config = write(f"config{id(self)}.yaml", config)
+        self.config = write(f"config{id(self)}.yaml", patient(config))
         self.errors = open(path(f"stderr{id(self)}"), "w+")
         env = dict(os.environ, ALF_WORKERS=str(workers), **(environment or {}))
         self.process = subprocess.Popen(

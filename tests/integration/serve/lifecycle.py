@@ -139,7 +139,7 @@ for make, what in ((lambda: write("rules.yaml", "categories: [\n"), "rules.yaml"
     check(what in server.json("GET", "/stats", headers=ADMIN)[1]["reloads"]["last_error"], "statistics")
     equal(server.json("POST", "/classify", {"log": "special-" + good})[1]["model"], "rule_based", "as it was")
 os.rename(path("bundle/xgboost.onnx"), path("gone.onnx"))
-write(os.path.basename(server.config), "")
+write(os.path.basename(server.config), patient(""))
 status, answer = server.json("POST", "/admin/reload", headers=ADMIN)
 equal(status, 500, answer)
 equal(server.json("GET", "/health")[0], 200, "health is that of what runs")

@@ -63,7 +63,7 @@ def with_shadow(folder, rules=None, least=100, more=""):
 
 
 def configure(server, text):
-    write(os.path.basename(server.config), text)
+    write(os.path.basename(server.config), patient(text))
 
 
 def report(server):
