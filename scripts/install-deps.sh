@@ -19,7 +19,7 @@ packages_of() {
             libbz2-dev liblzma-dev liblz4-dev libssl-dev libevent-dev libcmocka-dev
         ;;
     peers) echo python3 python3-venv python3-pip ;;
-    deploy) echo yamllint prometheus strace systemd curl jq procps python3 ;;
+    deploy) echo yamllint prometheus systemd curl jq openssl python3 python3-jsonschema ;;
     instructions) echo valgrind ;;
     bench) echo python3-yaml wrk curl ;;
     sample) echo python3-sklearn python3-xgboost python3-joblib ;;

@@ -184,6 +184,18 @@ alf_status slow_check(slow_pattern *p, alf_error *err)
     return status;
 }
 
+bool slow_has_machine_code(void)
+{
+    int error;
+    size_t offset;
+    size_t size = 0;
+    pcre2_code *code = pcre2_compile((PCRE2_SPTR) "a", 1, 0, &error, &offset, NULL);
+    if (code != NULL && pcre2_jit_compile(code, PCRE2_JIT_COMPLETE) == 0)
+        (void)pcre2_pattern_info(code, PCRE2_INFO_JITSIZE, &size);
+    pcre2_code_free(code);
+    return size > 0;
+}
+
 /* Under the lock: compiles what is not, and publishes it. */
 static alf_status make_ready(slow_pattern *p, alf_error *err)
 {

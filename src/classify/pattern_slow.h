@@ -20,6 +20,10 @@ void slow_borrow(slow_pattern *p, const pattern_spec *spec);
  * wrong. */
 alf_status slow_check(slow_pattern *p, alf_error *err);
 
+/* Whether PCRE2 can make machine code here. It cannot where the system allows no memory that is
+ * both writable and executable; patterns are then interpreted, with the same answers. */
+bool slow_has_machine_code(void);
+
 alf_span slow_text(const slow_pattern *p);
 bool slow_is_utf(const slow_pattern *p); /* runs in UTF mode */
 

@@ -235,6 +235,11 @@ void pattern_set_free(pattern_set *set)
     mem_free(set);
 }
 
+bool pattern_machine_code(void)
+{
+    return slow_has_machine_code();
+}
+
 size_t pattern_set_count(const pattern_set *set)
 {
     return set->count;

@@ -40,6 +40,10 @@ const pattern_image *pattern_set_image(const pattern_set *set); /* of a filtered
 /* Tells lists of patterns apart. */
 uint64_t pattern_specs_hash(const pattern_spec *specs, size_t count);
 
+/* Whether patterns run as machine code in this process; if not, they are interpreted: the same
+ * answers, in about twice the time. Tries it, so ask once. */
+bool pattern_machine_code(void);
+
 size_t pattern_set_count(const pattern_set *set);
 /* Whether pattern i is tried only on texts that have one of its literals. */
 bool pattern_set_is_filtered(const pattern_set *set, size_t i);

@@ -117,6 +117,9 @@ static void put_state(connection *c, buf *out)
     gauge(out, "ai_filter_generation", "Number of the configuration in use, from 1.",
           (double)g->number);
     gauge(out, "ai_filter_loaded_timestamp_seconds", "When it was loaded.", (double)g->loaded_at);
+    gauge(out, "ai_filter_rules_machine_code",
+          "1: rules run as machine code; 0: interpreted, in about twice the time.",
+          s->machine_code);
     gauge(out, "ai_filter_workers", "Event loops.", s->worker_count);
     if (g->tls != NULL)
         gauge(out, "ai_filter_certificate_expiry_timestamp_seconds", "When the certificate ends.",

@@ -6,8 +6,10 @@
 #include "base/log.h"
 #include "base/mem.h"
 #include "base/span.h"
+#include "classify/patterns.h"
 #include "serve/control.h"
 #include "serve/listen.h"
+#include "serve/notify.h"
 #include "serve/worker.h"
 
 #include <errno.h>
@@ -31,6 +33,7 @@ static void begin_shutdown(server *s, const char *why)
     log_string(&m, "signal", why);
     log_number(&m, "within_seconds", seconds);
     log_send(&m);
+    (void)notify_manager("STOPPING=1");
     s->drain_until = clock_now() + (uint64_t)(seconds * 1e9);
     for (unsigned i = 0; i < s->worker_count; i++) {
         mail *drain = mail_new(MAIL_DRAIN);
@@ -114,6 +117,16 @@ static void warn_open(const generation *g)
     log_send(&m);
 }
 
+/* Never silently: with rules interpreted the service does less. */
+static void tell_interpreted(void)
+{
+    log_message m;
+    log_start(&m, LOG_LEVEL_INFO,
+              "rules are interpreted, in about twice the time: the system allows no memory that is "
+              "writable and executable (systemd: MemoryDenyWriteExecute)");
+    log_send(&m);
+}
+
 static alf_status set_up(server *s, alf_error *err)
 {
     generation *g;
@@ -133,6 +146,9 @@ static alf_status set_up(server *s, alf_error *err)
         TRY(feedback_open(&s->feedback, settings->feedback_path, err));
     raise_file_limit(settings);
     warn_open(g);
+    s->machine_code = pattern_machine_code();
+    if (!s->machine_code)
+        tell_interpreted();
     TRY(listen_open(s, settings->listen, err));
     for (unsigned i = 0; i < s->worker_count; i++)
         TRY(worker_init(&s->workers[i], s, i, err));
@@ -157,6 +173,13 @@ static void kill_late(server *s)
     }
 }
 
+static void warn_manager(void)
+{
+    log_message m;
+    log_start(&m, LOG_LEVEL_WARNING, "the socket that NOTIFY_SOCKET names could not be told");
+    log_send(&m);
+}
+
 static alf_status run(server *s, alf_error *err)
 {
     static const struct timeval tick = {.tv_usec = 100000};
@@ -167,6 +190,8 @@ static alf_status run(server *s, alf_error *err)
     }
     if (status != ALF_OK)
         begin_shutdown(s, "none");
+    else if (!notify_manager("READY=1"))
+        warn_manager();
     while (s->running > 0) {
         bool draining = atomic_load(&s->draining);
         if (draining)
@@ -241,8 +266,9 @@ static void report_generation(const generation *g, buf *out)
     buf_printf(out, "bundle       %s: text model %s, anomaly detector %s, run by %s\n",
                g->plan.classifier.bundle, m->has_text ? "loaded" : "absent",
                m->has_anomaly ? "loaded" : "absent", models_run_on(m));
-    buf_printf(out, "rules        %zu%s\n", ruleset_rule_count(g->classifier->rules),
-               g->classifier->rules_built_in ? " (built in)" : "");
+    buf_printf(out, "rules        %zu%s, %s\n", ruleset_rule_count(g->classifier->rules),
+               g->classifier->rules_built_in ? " (built in)" : "",
+               pattern_machine_code() ? "as machine code" : "interpreted");
     if (g->shadow != NULL)
         buf_printf(out, "candidate    %s: share %g, %g logs before it can be promoted\n",
                    g->plan.shadow.bundle, s->shadow_share, s->shadow_least_logs);

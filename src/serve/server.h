@@ -112,6 +112,7 @@ struct server {
     shadow_counts shadow_total; /* since the start, over all candidates */
     feedback feedback;          /* control thread only */
     mail *unsynced;             /* the same: written, not yet on the disk */
+    bool machine_code;          /* rules run as such */
     uint64_t started;           /* clock_now() */
     int64_t started_at;         /* seconds since 1970 */
     uint64_t drain_until;

@@ -74,56 +74,18 @@ else
     skip "systemd-analyze is not installed"
 fi
 
-# ---- system calls ----
-free_port() { /usr/bin/python3 -c 'import socket; s = socket.socket(); s.bind(("127.0.0.1", 0)); print(s.getsockname()[1])'; }
-
-# expand GROUP...: the calls of systemd's groups, one a line.
-expand() {
-    local group name
-    for group in "$@"; do
-        systemd-analyze syscall-filter "$group" | tail -n +2 | while read -r name _; do
-            case $name in
-            '#' | '') ;;
-            @*) expand "$name" ;;
-            *) echo "$name" ;;
-            esac
-        done
-    done
-}
-
-# What the service calls while it starts, answers, reloads and ends lies within the unit's filter.
-within_filter() {
-    local port traced allowed denied
-    allowed=$(sed -n 's/^SystemCallFilter=\(@.*\)/\1/p' deploy/systemd/ai-log-filter.service)
-    denied=$(sed -n 's/^SystemCallFilter=~\(.*\)/\1/p' deploy/systemd/ai-log-filter.service)
-    # shellcheck disable=SC2086 # lists of words
-    { comm -23 <(expand $allowed | sort -u) <(expand $denied | sort -u) && expand @default; } | sort -u >"$work/allowed"
-    [ "$(wc -l <"$work/allowed")" -gt 200 ] || return 1
-    port=$(free_port)
-    strace -f -qq -o "$work/trace" "$program" serve --model "$work/models" --listen "127.0.0.1:$port" 2>/dev/null &
-    traced=$!
-    for _ in $(seq 100); do
-        curl -sf -o /dev/null "http://127.0.0.1:$port/health/ready" && break
-        sleep 0.1
-    done
-    for path in classify classify/batch; do
-        curl -sf --max-time 5 -o /dev/null -d '{"message":"a","logs":["b"]}' "http://127.0.0.1:$port/$path"
-    done
-    curl -sf --max-time 5 -o /dev/null "http://127.0.0.1:$port/metrics" || return 1
-    pkill -HUP -P "$traced"
-    sleep 1
-    pkill -TERM -P "$traced"
-    wait "$traced"
-    sed -nE 's/^[0-9]+ +([a-z_0-9]+)\(.*/\1/p' "$work/trace" | sort -u >"$work/used_calls"
-    [ "$(wc -l <"$work/used_calls")" -gt 30 ] && [ -z "$(comm -23 "$work/used_calls" "$work/allowed" | tee /dev/stderr)" ]
-}
-if have strace && have systemd-analyze && strace -o /dev/null true 2>/dev/null; then
-    check "the service survives the unit's filter of system calls" within_filter
+# The unit under systemd itself: what its sandbox forbids, and that the service does all it should within it.
+bash tests/integration/systemd/run.sh "$(dirname "$program")" >"$work/sandbox" 2>&1
+code=$?
+if [ "$code" -eq 77 ]; then
+    cat "$work/sandbox"
 else
-    skip "strace or systemd-analyze is not there: system calls are not compared"
+    check "the service under systemd, in the unit's sandbox" sh -c "cat '$work/sandbox' && exit $code"
 fi
 
 # ---- the image ----
+free_port() { /usr/bin/python3 -c 'import socket; s = socket.socket(); s.bind(("127.0.0.1", 0)); print(s.getsockname()[1])'; }
+
 check "image tree" bash deploy/image-tree.sh "$program" "$work/image"
 size=$(du -sk --apparent-size "$work/image" | cut -f1)
 echo "image: $size KB"

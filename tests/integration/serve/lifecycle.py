@@ -170,6 +170,19 @@ for round in range(5):
     equal(load.bad, [], "requests that failed during shutdown")
     check(load.done > 10 and '"stopped"' in log, log)
 
+# A service manager hears when the service answers, and when it ends.
+for name in (path("notify"), "\0alf-test-%d" % os.getpid()):
+    with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as manager:
+        manager.bind(name)
+        manager.settimeout(60)
+        server = Server(environment={"NOTIFY_SOCKET": name.replace("\0", "@")})
+        equal(manager.recv(100), b"READY=1", "ready")
+        equal(server.json("GET", "/ready")[0], 200, "ready")
+        server.stop()
+        equal(manager.recv(100), b"STOPPING=1", "stopping")
+server = Server(environment={"NOTIFY_SOCKET": path("nobody")})
+check("NOTIFY_SOCKET" in server.stop(), "a manager that cannot be told is said")
+
 # What never ends is cut off when server.shutdown_seconds are over.
 server = Server("server:\n  shutdown_seconds: 1\n")
 endless = socket.create_connection(("127.0.0.1", server.port))

@@ -17,6 +17,9 @@
 #include <stddef.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <sys/prctl.h>
+#include <sys/wait.h>
+#include <unistd.h>
 
 #include <cmocka.h>
 
@@ -483,6 +486,40 @@ static void test_catastrophic_patterns(void **state)
     free(text);
 }
 
+/* Where no memory may be made executable, patterns are interpreted and find the same. In a process
+ * of its own, because a process cannot take that back. */
+static void test_without_machine_code(void **state)
+{
+    (void)state;
+    enum { SET_MDWE = 65, MDWE_REFUSE_EXEC_GAIN = 1, NOT_HERE = 77 };
+    pid_t child = fork();
+    assert_true(child >= 0);
+    if (child == 0) {
+        static const char *const texts[] = {"user bob failed", "user bob passed", "gr\xc3\xbcn1!"};
+        pattern_spec specs[] = {{SPAN_LITERAL("user (\\w+) (?!passed)"), true, false},
+                                {SPAN_LITERAL("\\p{L}+\\d+!"), true, false}};
+        static const size_t wanted[] = {0, 2, 1};
+        pattern_set *set;
+        size_t bad, first;
+        alf_error err;
+        if (prctl(SET_MDWE, MDWE_REFUSE_EXEC_GAIN, 0, 0, 0) != 0)
+            _exit(NOT_HERE);
+        bool good =
+            !pattern_machine_code() && pattern_set_new(specs, 2, true, &set, &bad, &err) == ALF_OK;
+        pattern_scratch *scratch = good ? pattern_scratch_new(set) : NULL;
+        for (size_t i = 0; scratch != NULL && i < 3; i++)
+            good = good &&
+                   find_first(set, scratch, span_from_string(texts[i]), &first, &err) == ALF_OK &&
+                   first == wanted[i];
+        _exit(good && scratch != NULL ? 0 : 1);
+    }
+    int ended;
+    assert_int_equal(waitpid(child, &ended, 0), child);
+    if (WIFEXITED(ended) && WEXITSTATUS(ended) == NOT_HERE)
+        skip();
+    assert_true(WIFEXITED(ended) && WEXITSTATUS(ended) == 0);
+}
+
 /* A long text is searched in portions: what lies at, before or across their edges is found. */
 static void test_long_texts(void **state)
 {
@@ -606,6 +643,7 @@ static void test_nothing_is_allocated_while_matching(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_without_machine_code), /* first: PCRE2 keeps executable memory */
         cmocka_unit_test(test_constructs),
         cmocka_unit_test(test_own_rules),
         cmocka_unit_test(test_literals),
