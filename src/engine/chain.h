@@ -89,7 +89,7 @@ typedef struct anomaly_chain_session {
     const anomaly_chain *chain;
     engine_session *scaler, *forest;
     float *narrow; /* features rounded to float, when the scaler wants them so */
-    void *scratch; /* of the fused function; NULL: not fused, and the others count */
+    struct fused_session *fused; /* NULL: not fused, and the others count */
 } anomaly_chain_session;
 
 alf_status anomaly_chain_session_init(anomaly_chain_session *s, const anomaly_chain *c,

@@ -105,8 +105,10 @@ static alf_status start_graphs(anomaly_chain_session *s, alf_error *err)
 
 static alf_status start_fused(anomaly_chain_session *s, alf_error *err)
 {
-    s->scratch = mem_alloc(fused_anomaly_scratch(s->chain->fused));
-    return s->scratch != NULL ? ALF_OK : error_nomem(err, "a session");
+    s->fused = mem_calloc(1, sizeof *s->fused);
+    if (s->fused == NULL)
+        return error_nomem(err, "a session");
+    return fused_session_init(s->fused, s->chain->fused, true, err);
 }
 
 alf_status anomaly_chain_session_init(anomaly_chain_session *s, const anomaly_chain *c,
@@ -124,7 +126,9 @@ void anomaly_chain_session_fini(anomaly_chain_session *s)
     engine_session_free(s->scaler);
     engine_session_free(s->forest);
     mem_free(s->narrow);
-    mem_free(s->scratch);
+    if (s->fused != NULL)
+        fused_session_fini(s->fused);
+    mem_free(s->fused);
     *s = (anomaly_chain_session){0};
 }
 
@@ -183,8 +187,8 @@ static alf_status run_anomaly_chunk(anomaly_chain_session *s, const double *feat
 alf_status anomaly_chain_run(anomaly_chain_session *s, const double *features, size_t n,
                              double *scores, double *decisions, int *labels, alf_error *err)
 {
-    if (s->scratch != NULL) {
-        fused_anomaly_run(s->chain->fused, features, n, scores, decisions, labels, s->scratch);
+    if (s->fused != NULL) {
+        fused_anomaly_run(s->fused, features, n, &(anomaly_answers){scores, decisions, labels});
         return ALF_OK;
     }
     for (size_t done = 0; done < n; done += CHAIN_LARGEST_CHUNK) {

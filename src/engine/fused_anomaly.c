@@ -1,6 +1,7 @@
 /* Reads the two graphs node by node, each node fed by the one before and by constants. */
 #include "engine/fused_anomaly.h"
 
+#include "base/mem.h"
 #include "base/power.h"
 #include "base/span.h"
 #include "engine/graph.h"
@@ -209,18 +210,52 @@ bool fused_anomaly_find(const engine *scaler, const engine *detector, uint32_t f
     return find_scaler(scaler, out) && find_trees(detector, outputs, out);
 }
 
+/* ---- sessions ---- */
+
+enum { MEMO_BYTES = 48 << 10, WORDS = sizeof(double) / sizeof(uint32_t), MOST_KEY_WORDS = 64 };
+
+/* In the memo. */
+typedef struct kept_answer {
+    double score, decision;
+    int32_t label, unused;
+} kept_answer;
+
+static size_t row_bytes(const fused_anomaly *m)
+{
+    return m->feature_count * sizeof(double);
+}
+
+/* FUSED_ROWS scaled rows, their depths, and what the trees need. */
+static size_t scratch_bytes(const fused_anomaly *m)
+{
+    return FUSED_ROWS * (row_bytes(m) + sizeof(double)) + forest_fast_scratch(m->trees, FUSED_ROWS);
+}
+
+alf_status fused_session_init(fused_session *s, const fused_anomaly *m, bool remember,
+                              alf_error *err)
+{
+    uint32_t words = m->feature_count * WORDS;
+    *s = (fused_session){.model = m, .remembers = remember && words <= MOST_KEY_WORDS};
+    s->scratch = mem_alloc(scratch_bytes(m));
+    if (s->scratch == NULL)
+        return error_nomem(err, "a session");
+    if (!s->remembers)
+        return ALF_OK;
+    alf_status status =
+        memo_init(&s->memo, words, sizeof(kept_answer) / sizeof(uint32_t), MEMO_BYTES, err);
+    if (status != ALF_OK)
+        fused_session_fini(s);
+    return status;
+}
+
+void fused_session_fini(fused_session *s)
+{
+    mem_free(s->scratch);
+    memo_fini(&s->memo);
+    *s = (fused_session){0};
+}
+
 /* ---- run ---- */
-
-static size_t scaled_bytes(const fused_anomaly *m)
-{
-    size_t bytes = (size_t)FUSED_ROWS * m->feature_count * sizeof(double);
-    return bytes + FUSED_ROWS * sizeof(double); /* and the depths */
-}
-
-size_t fused_anomaly_scratch(const fused_anomaly *m)
-{
-    return scaled_bytes(m) + forest_fast_scratch(m->trees, FUSED_ROWS);
-}
 
 static void apply_step(const fused_step *step, double *x, size_t rows, uint32_t columns)
 {
@@ -237,34 +272,82 @@ static void apply_step(const fused_step *step, double *x, size_t rows, uint32_t 
     }
 }
 
-/* At most FUSED_ROWS rows. */
-static void run_rows(const fused_anomaly *m, const double *features, size_t n, double *scores,
-                     double *decisions, int *labels, void *scratch)
+/* Scales the n rows at the start of the scratch and sums their trees; the depths. */
+static const double *sum_trees(const fused_session *s, size_t n)
 {
+    const fused_anomaly *m = s->model;
     size_t count = n * m->feature_count;
-    double *x = scratch, *depths = x + (size_t)FUSED_ROWS * m->feature_count;
-    memcpy(x, features, count * sizeof *x);
+    double *x = s->scratch, *depths = x + (size_t)FUSED_ROWS * m->feature_count;
     for (uint32_t i = 0; i < m->step_count; i++)
         apply_step(&m->steps[i], x, n, m->feature_count);
     for (size_t i = 0; i < count; i++)
         x[i] = (double)(float)x[i];
     forest_rows rows = {x, ONNX_DOUBLE, m->feature_count};
     forest_fast_sum(m->trees, &rows, n, depths, depths + FUSED_ROWS);
-    for (size_t r = 0; r < n; r++) {
-        double score = -power_of_two(-depths[r] / m->denominator);
-        scores[r] = score;
-        decisions[r] = score - m->offset;
-        int64_t label = decisions[r] < m->zero ? m->below : m->otherwise;
-        labels[r] = label < 0 ? -1 : 1;
-    }
+    return depths;
 }
 
-void fused_anomaly_run(const fused_anomaly *m, const double *features, size_t n, double *scores,
-                       double *decisions, int *labels, void *scratch)
+static void put_answer(const anomaly_answers *out, size_t row, const kept_answer *answer)
 {
-    for (size_t done = 0; done < n; done += FUSED_ROWS) {
-        size_t rows = n - done < FUSED_ROWS ? n - done : (size_t)FUSED_ROWS;
-        run_rows(m, features + done * m->feature_count, rows, scores + done, decisions + done,
-                 labels + done, scratch);
+    out->scores[row] = answer->score;
+    out->decisions[row] = answer->decision;
+    out->labels[row] = answer->label;
+}
+
+static kept_answer answer_of(const fused_anomaly *m, double depth)
+{
+    double score = -power_of_two(-depth / m->denominator);
+    double decision = score - m->offset;
+    int64_t label = decision < m->zero ? m->below : m->otherwise;
+    return (kept_answer){score, decision, label < 0 ? -1 : 1, 0};
+}
+
+static memo_key key_of(const fused_anomaly *m, const double *features)
+{
+    return memo_key_of((const uint32_t *)(const void *)features, m->feature_count * WORDS);
+}
+
+/* Answers the row from the memo, if it can. */
+static bool recall(fused_session *s, const double *features, size_t row, const anomaly_answers *out)
+{
+    if (!s->remembers)
+        return false;
+    memo_key key = key_of(s->model, features);
+    const uint32_t *found = memo_find(&s->memo, &key);
+    if (found == NULL)
+        return false;
+    kept_answer answer;
+    memcpy(&answer, found, sizeof answer);
+    put_answer(out, row, &answer);
+    return true;
+}
+
+static void remember(fused_session *s, const double *features, const kept_answer *answer)
+{
+    memo_key key = key_of(s->model, features);
+    memcpy(memo_put(&s->memo, &key), answer, sizeof *answer);
+}
+
+void fused_anomaly_run(fused_session *s, const double *features, size_t n,
+                       const anomaly_answers *out)
+{
+    const fused_anomaly *m = s->model;
+    uint32_t columns = m->feature_count;
+    size_t pending[FUSED_ROWS], count = 0;
+    for (size_t i = 0; i < n; i++) {
+        if (!recall(s, features + i * columns, i, out)) {
+            memcpy((double *)s->scratch + count * columns, features + i * columns, row_bytes(m));
+            pending[count++] = i;
+        }
+        if (count < FUSED_ROWS && i + 1 < n)
+            continue;
+        const double *depths = count > 0 ? sum_trees(s, count) : NULL;
+        for (size_t k = 0; k < count; k++) {
+            kept_answer answer = answer_of(m, depths[k]);
+            put_answer(out, pending[k], &answer);
+            if (s->remembers)
+                remember(s, features + pending[k] * columns, &answer);
+        }
+        count = 0;
     }
 }

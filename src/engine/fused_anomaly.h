@@ -15,6 +15,7 @@
 #define ALF_ENGINE_FUSED_ANOMALY_H
 
 #include "engine/engine.h"
+#include "engine/memo.h"
 
 enum { FUSED_STEPS = 4, FUSED_ROWS = 64 };
 
@@ -40,10 +41,25 @@ typedef struct fused_outputs {
 bool fused_anomaly_find(const engine *scaler, const engine *forest, uint32_t feature_count,
                         const fused_outputs *outputs, fused_anomaly *out);
 
-size_t fused_anomaly_scratch(const fused_anomaly *m); /* bytes */
-/* As the graphs: scores, decisions and labels (-1 where the graph's is negative, else 1) of n rows
- * of features. */
-void fused_anomaly_run(const fused_anomaly *m, const double *features, size_t n, double *scores,
-                       double *decisions, int *labels, void *scratch);
+/* What a thread needs. Rows of features repeat where logs do: their answers are remembered. */
+typedef struct fused_session {
+    const fused_anomaly *model;
+    void *scratch;
+    bool remembers;
+    memo memo;
+} fused_session;
+
+alf_status fused_session_init(fused_session *s, const fused_anomaly *m, bool remember,
+                              alf_error *err);
+void fused_session_fini(fused_session *s);
+
+typedef struct anomaly_answers {
+    double *scores, *decisions;
+    int *labels; /* -1 where the graph's is negative, else 1 */
+} anomaly_answers;
+
+/* As the graphs, for n rows of features. */
+void fused_anomaly_run(fused_session *s, const double *features, size_t n,
+                       const anomaly_answers *out);
 
 #endif

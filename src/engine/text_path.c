@@ -7,14 +7,20 @@
 #include "base/mem.h"
 #include "engine/chain.h"
 #include "engine/chain_check.h"
+#include "engine/memo.h"
 #include "engine/text_forest.h"
 #include "engine/text_match.h"
-#include "engine/text_memo.h"
 
 #include <inttypes.h>
 #include <string.h>
 
-enum { MOST_PENDING = 64, MOST_OUTPUTS = 8 };
+enum {
+    MOST_PENDING = 64,
+    MOST_OUTPUTS = 8,
+    KEY_COLUMNS = 28, /* longer count vectors are not remembered */
+    COUNT_BITS = 10,
+    MEMO_BYTES = 1 << 20
+};
 
 struct text_path {
     arena memory;
@@ -27,11 +33,22 @@ struct text_path {
     uint32_t term_count, target_count, class_count;
 };
 
+/* A count vector as the memo takes it. Logs differ in words that no model knows, so few texts come
+ * back but most count vectors do. */
+typedef struct count_key {
+    bool fits; /* it can be remembered */
+    uint32_t count, hash;
+    uint32_t words[KEY_COLUMNS];
+} count_key;
+
 typedef struct pending_row {
     size_t row;
     uint32_t terms;
-    memo_key key;
+    count_key key;
 } pending_row;
+
+/* In the memo: label, terms, probabilities. */
+enum { AT_LABEL, AT_TERMS, AT_PROBABILITIES };
 
 struct text_path_session {
     const text_path *path;
@@ -46,9 +63,9 @@ struct text_path_session {
     void *rows;   /* MOST_PENDING rows of sums, as the graph takes them */
     pending_row *pending;
     size_t pending_count;
-    memo_key key; /* of the text at hand */
+    count_key key; /* of the text at hand */
     bool remembers;
-    text_memo memo;
+    memo memo;
 };
 
 static const char classifier_name[] = "tfidf_xgboost";
@@ -169,7 +186,7 @@ uint32_t text_path_classes(const text_path *p)
 
 /* ---- sessions ---- */
 
-static alf_status fill_session(text_path_session *s, bool memo, alf_error *err)
+static alf_status fill_session(text_path_session *s, bool remember, alf_error *err)
 {
     const text_path *p = s->path;
     size_t terms = p->term_count, targets = p->target_count;
@@ -187,13 +204,13 @@ static alf_status fill_session(text_path_session *s, bool memo, alf_error *err)
     TRY(ngram_counter_init(&s->counter, p->term_count, err));
     if (p->head.trees != NULL)
         TRY(text_forest_room_init(&s->forest, &p->forest, err));
-    if (memo)
-        TRY(text_memo_init(&s->memo, p->class_count, err));
-    s->remembers = memo;
+    if (remember)
+        TRY(memo_init(&s->memo, KEY_COLUMNS, AT_PROBABILITIES + p->class_count, MEMO_BYTES, err));
+    s->remembers = remember;
     return ALF_OK;
 }
 
-alf_status text_path_session_new(const text_path *p, bool memo, text_path_session **out,
+alf_status text_path_session_new(const text_path *p, bool remember, text_path_session **out,
                                  alf_error *err)
 {
     text_path_session *s = mem_calloc(1, sizeof *s);
@@ -202,7 +219,7 @@ alf_status text_path_session_new(const text_path *p, bool memo, text_path_sessio
         return error_nomem(err, "a session");
     s->path = p;
     text_room_init(&s->room);
-    alf_status status = fill_session(s, memo, err);
+    alf_status status = fill_session(s, remember, err);
     if (status == ALF_OK)
         *out = s;
     else
@@ -218,7 +235,7 @@ void text_path_session_free(text_path_session *s)
     text_room_fini(&s->room);
     ngram_counter_fini(&s->counter);
     text_forest_room_fini(&s->forest);
-    text_memo_fini(&s->memo);
+    memo_fini(&s->memo);
     mem_free(s->columns);
     mem_free(s->counts);
     mem_free(s->values);
@@ -236,14 +253,57 @@ typedef struct text_answers {
     uint32_t *labels, *terms;
 } text_answers;
 
+typedef struct text_answer {
+    uint32_t label, terms;
+    const float *probabilities; /* class_count */
+} text_answer;
+
 static void put_answer(const text_path *p, const text_answers *to, size_t row,
-                       const memo_answer *answer)
+                       const text_answer *answer)
 {
     memcpy(to->probabilities + row * p->class_count, answer->probabilities,
            p->class_count * sizeof *to->probabilities);
     to->labels[row] = answer->label;
     if (to->terms != NULL)
         to->terms[row] = answer->terms;
+}
+
+static count_key make_key(const uint32_t *columns, const uint32_t *counts, uint32_t n)
+{
+    count_key key;
+    key.fits = false;
+    if (n > KEY_COLUMNS)
+        return key;
+    for (uint32_t i = 0; i < n; i++) {
+        if (counts[i] >> COUNT_BITS != 0 || columns[i] >> (32 - COUNT_BITS) != 0)
+            return key;
+        key.words[i] = columns[i] << COUNT_BITS | counts[i];
+    }
+    key.fits = true;
+    key.count = n;
+    key.hash = memo_key_of(key.words, n).hash;
+    return key;
+}
+
+static void remember(text_path_session *s, const count_key *key, const text_answer *answer)
+{
+    if (!s->remembers || !key->fits)
+        return;
+    uint32_t *to = memo_put(&s->memo, &(memo_key){key->words, key->count, key->hash});
+    to[AT_LABEL] = answer->label;
+    to[AT_TERMS] = answer->terms;
+    memcpy(to + AT_PROBABILITIES, answer->probabilities, s->path->class_count * sizeof(float));
+}
+
+static bool find_remembered(const text_path_session *s, const count_key *key, text_answer *out)
+{
+    const uint32_t *found = NULL;
+    if (key->fits)
+        found = memo_find(&s->memo, &(memo_key){key->words, key->count, key->hash});
+    if (found != NULL)
+        *out = (text_answer){found[AT_LABEL], found[AT_TERMS],
+                             (const float *)(const void *)(found + AT_PROBABILITIES)};
+    return found != NULL;
 }
 
 /* Answers the rows that are pending. */
@@ -262,11 +322,10 @@ static alf_status flush(text_path_session *s, const text_answers *to, alf_error 
         if (labels[i] < 0 || labels[i] >= (int64_t)p->class_count)
             return error_set(err, ALF_E_FORMAT, "%s: label %" PRId64 " of %" PRIu32 " classes",
                              classifier_name, labels[i], p->class_count);
-        memo_answer answer = {(uint32_t)labels[i], s->pending[i].terms,
+        text_answer answer = {(uint32_t)labels[i], s->pending[i].terms,
                               chances + i * p->class_count};
         put_answer(p, to, s->pending[i].row, &answer);
-        if (s->remembers)
-            text_memo_put(&s->memo, &s->pending[i].key, &answer);
+        remember(s, &s->pending[i].key, &answer);
     }
     return ALF_OK;
 }
@@ -321,24 +380,25 @@ static void score_counts(text_path_session *s, uint32_t n, uint32_t *terms)
 }
 
 /* Whether the vector of this key waits for its answer. */
-static bool is_pending(const text_path_session *s, const memo_key *key)
+static bool is_pending(const text_path_session *s, const count_key *key)
 {
-    for (size_t i = 0; i < s->pending_count; i++)
-        if (s->pending[i].key.hash == key->hash && key->count != UINT32_MAX)
+    for (size_t i = 0; key->fits && i < s->pending_count; i++)
+        if (s->pending[i].key.fits && s->pending[i].key.hash == key->hash)
             return true;
     return false;
 }
 
 /* Answers from the memo, if it can; one that is pending comes into it first. */
 static alf_status recall(text_path_session *s, size_t row, uint32_t n, const text_answers *to,
-                         memo_key *key, bool *known, alf_error *err)
+                         bool *known, alf_error *err)
 {
-    memo_answer answer;
-    memo_key_make(key, s->columns, s->counts, n);
-    *known = text_memo_find(&s->memo, key, &answer);
+    text_answer answer;
+    const count_key *key = &s->key;
+    s->key = make_key(s->columns, s->counts, n);
+    *known = find_remembered(s, key, &answer);
     if (!*known && is_pending(s, key)) {
         TRY(flush(s, to, err));
-        *known = text_memo_find(&s->memo, key, &answer);
+        *known = find_remembered(s, key, &answer);
     }
     if (*known)
         put_answer(s->path, to, row, &answer);
@@ -354,7 +414,7 @@ static alf_status run_text(text_path_session *s, alf_span text, size_t row, cons
     TRY(status);
     if (s->remembers) {
         bool known;
-        TRY(recall(s, row, n, to, &s->key, &known, err));
+        TRY(recall(s, row, n, to, &known, err));
         if (known)
             return ALF_OK;
     }

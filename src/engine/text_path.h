@@ -29,8 +29,8 @@ void text_path_free(text_path *p); /* NULL allowed */
 uint32_t text_path_terms(const text_path *p);
 uint32_t text_path_classes(const text_path *p);
 
-/* memo: keeps answers to count vectors seen before. */
-alf_status text_path_session_new(const text_path *p, bool memo, text_path_session **out,
+/* remember: keeps answers to count vectors seen before. */
+alf_status text_path_session_new(const text_path *p, bool remember, text_path_session **out,
                                  alf_error *err);
 void text_path_session_free(text_path_session *s); /* NULL allowed */
 
