@@ -17,6 +17,8 @@ enum { MAX_FILE = 512 << 20, MAX_TEXT_FILE = 4 << 20, MAX_CANDIDATES = 4 };
 const char *const models_file_names[MODELS_FILE_COUNT] = {
     "anomaly_detector", "anomaly_scaler", "xgboost", "tfidf_vectorizer", "labels", "manifest"};
 
+const char *const models_component_names[MODELS_COMPONENTS] = {"tfidf_xgboost", "anomaly_detector"};
+
 static const char *const candidates[MODELS_FILE_COUNT][MAX_CANDIDATES] = {
     {"anomaly_detector.onnx", "anomaly_detector/model.onnx"},
     {"scaler.onnx", "anomaly_detector/scaler.onnx", "scaler.joblib",
@@ -353,14 +355,12 @@ static alf_status open_anomaly(models *m, const char *folder, const models_optio
 
 /* ---- ONNX or joblib ---- */
 
-static const char *const component_names[MODELS_COMPONENTS] = {"tfidf_xgboost", "anomaly_detector"};
-
 static alf_status refuse_joblib(const char *path, models_component which, alf_error *err)
 {
     return error_set(err, ALF_E_CONFIG,
                      "%.150s is a joblib model, and this key names an ONNX file; convert it, or "
                      "set model.type: safe_ensemble and model.%s.use_onnx: false",
-                     path, component_names[which]);
+                     path, models_component_names[which]);
 }
 
 static alf_status choose_origin(models *m, const char *folder, models_component which,
@@ -382,7 +382,7 @@ static alf_status choose_origin(models *m, const char *folder, models_component 
         return error_set(err, ALF_E_NOT_FOUND,
                          "%s has a joblib model but no ONNX file; convert it, or set "
                          "model.%s.use_onnx: false, or model.fallback_to_joblib: true",
-                         component_names[which], component_names[which]);
+                         models_component_names[which], models_component_names[which]);
     return ALF_OK;
 }
 
@@ -411,6 +411,11 @@ alf_status models_open(models *m, const char *folder, const models_options *opti
         TRY(in_folder(read_manifest(m, folder, err), folder, err));
     TRY(in_folder(find_profile(m, options, err), folder, err));
     return in_folder(open_components(m, folder, options, err), folder, err);
+}
+
+bool models_has(const models *m, models_component which)
+{
+    return which == MODELS_TEXT ? m->has_text : m->has_anomaly;
 }
 
 bool models_use_joblib(const models *m)

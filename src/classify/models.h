@@ -24,6 +24,7 @@ enum { MODELS_MAX_CLASSES = 16, MODELS_PATH = 1024 };
 
 /* The two components that have models. */
 typedef enum models_component { MODELS_TEXT, MODELS_DETECTOR, MODELS_COMPONENTS } models_component;
+extern const char *const models_component_names[MODELS_COMPONENTS]; /* "tfidf_xgboost", ... */
 
 /* Where a component's model came from. */
 typedef enum models_origin {
@@ -110,6 +111,8 @@ typedef struct models {
  * case. */
 alf_status models_open(models *m, const char *folder, const models_options *options,
                        alf_error *err);
+
+bool models_has(const models *m, models_component which); /* whether it is in the bundle */
 
 /* Whether a component runs from a joblib model. */
 bool models_use_joblib(const models *m);

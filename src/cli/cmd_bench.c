@@ -13,10 +13,10 @@
 #include "base/file.h"
 #include "base/mem.h"
 #include "base/span.h"
-#include "cli/corpus.h"
 #include "cli/settings.h"
 #include "cli/timing.h"
 #include "codec/json_write.h"
+#include "logs/corpus.h"
 
 #include <inttypes.h>
 #include <stdio.h>

@@ -11,10 +11,10 @@
 #include "base/span.h"
 #include "classify/models.h"
 #include "cli/config.h"
-#include "cli/corpus.h"
 #include "cli/timing.h"
 #include "codec/json_write.h"
 #include "convert/answers.h"
+#include "logs/corpus.h"
 
 #include <inttypes.h>
 #include <stdio.h>

@@ -5,10 +5,10 @@
 #include "base/embedded.h"
 #include "base/file.h"
 #include "base/span.h"
-#include "cli/corpus.h"
 #include "codec/json_write.h"
 #include "convert/bundle.h"
 #include "convert/parity.h"
+#include "logs/corpus.h"
 
 #include <inttypes.h>
 #include <limits.h>

@@ -1,10 +1,9 @@
 /* validate: is this folder a bundle that can run? */
 #include "cli/commands.h"
 
-#include "base/crypto.h"
 #include "base/file.h"
 #include "base/span.h"
-#include "classify/models.h"
+#include "classify/replay.h"
 #include "cli/settings.h"
 #include "cli/validate_deep.h"
 
@@ -169,29 +168,9 @@ static void check_file(validation *v, models_file which)
 
 static void check_entry(validation *v, const manifest_entry *entry)
 {
-    char name[96];
-    char path[PATH_MAX];
-    char hex[65];
     alf_error err = {0};
-    buf bytes;
-    buf_init(&bytes);
-    (void)snprintf(name, sizeof name, "%.*s", (int)(entry->path.size < 90 ? entry->path.size : 90),
-                   entry->path.data);
-    if (file_join(path, sizeof path, v->folder, name, &err) != ALF_OK ||
-        file_read(path, MAX_FILE, &bytes, &err) != ALF_OK ||
-        crypto_sha256_hex(buf_span(&bytes), hex, &err) != ALF_OK)
+    if (replay_check_file(v->folder, entry, &err) != ALF_OK)
         complain_error(v, &err);
-    else {
-        if (!span_is(entry->sha256, hex)) {
-            error_set(
-                &err, ALF_E_MISMATCH,
-                "not the file that convert wrote (SHA-256 differs from the manifest); convert "
-                "the models again");
-            error_file(&err, name);
-            complain_error(v, &err);
-        }
-    }
-    buf_fini(&bytes);
 }
 
 static void put_proof(validation *v, const manifest *m)

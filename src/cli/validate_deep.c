@@ -4,13 +4,12 @@
 #include "base/embedded.h"
 #include "base/file.h"
 #include "base/span.h"
-#include "cli/corpus.h"
+#include "classify/replay.h"
 #include "convert/answers.h"
-
-#include <stdarg.h>
 
 #include <inttypes.h>
 #include <math.h>
+#include <stdarg.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -18,8 +17,6 @@ enum { MAX_PARITY_FILE = 256 << 20 };
 
 /* ONNX Runtime adds a forest up in another order; a decision closer to 0 may fall either way. */
 static const double near_tie = 1e-6;
-
-static const char *const names[MODELS_COMPONENTS] = {"tfidf_xgboost", "anomaly_detector"};
 
 typedef struct deep_run {
     const deep_check *check;
@@ -53,36 +50,13 @@ static void complain_error(const deep_run *r, const alf_error *err)
 
 /* ---- running ---- */
 
-static bool has(const models *m, models_component which)
-{
-    return which == MODELS_TEXT ? m->has_text : m->has_anomaly;
-}
-
-static alf_status ask(const deep_run *r, answerer *one, answers *out, alf_error *err)
-{
-    answer_logs logs = {r->logs.count, r->logs.texts, r->logs.features};
-    TRY(answers_init(out, logs.count, answerer_width(one), err));
-    return answerer_run(one, &logs, out, err);
-}
-
-static alf_status ask_bundle(const deep_run *r, const models *m, models_component which,
-                             answers *out, alf_error *err)
-{
-    answerer *one;
-    TRY(which == MODELS_TEXT ? answerer_text_chain(&m->text, &one, err)
-                             : answerer_anomaly_chain(&m->anomaly, &one, err));
-    alf_status status = ask(r, one, out, err);
-    answerer_free(one);
-    return status;
-}
-
 static alf_status ask_joblib(const deep_run *r, models_component which, answers *out,
                              alf_error *err)
 {
     answerer *one;
     TRY(which == MODELS_TEXT ? answerer_joblib_text(&r->from, &one, err)
                              : answerer_joblib_anomaly(&r->from, LOG_FEATURES, &one, err));
-    alf_status status = ask(r, one, out, err);
+    alf_status status = replay_answer(one, &r->logs, out, err);
     answerer_free(one);
     return status;
 }
@@ -120,13 +94,14 @@ static void check_sense(const deep_run *r, models_component which)
                      "%s answers log %zu (%.*s) with something that is not %s, and such logs fail "
                      "open; convert the original again (XGBoost: objective binary:logistic or "
                      "multi:softprob)",
-                     names[which], i + 1, text.size < 100 ? (int)text.size : 100, text.data,
+                     models_component_names[which], i + 1, text.size < 100 ? (int)text.size : 100,
+                     text.data,
                      which == MODELS_TEXT ? "a distribution over its classes"
                                           : "a label and a finite decision of that sign");
             return;
         }
-    buf_printf(r->check->details, "  %s: %zu logs answered, all within range\n", names[which],
-               a->count);
+    buf_printf(r->check->details, "  %s: %zu logs answered, all within range\n",
+               models_component_names[which], a->count);
 }
 
 /* ---- the manifest's proof ---- */
@@ -134,47 +109,47 @@ static void check_sense(const deep_run *r, models_component which)
 static void replay_part(const deep_run *r, models_component which, const proof_part *part)
 {
     alf_error err = {0};
-    char labels[65];
-    char numbers[65];
-    if (part->labels_sha256.size == 0 || part->numbers_sha256.size == 0) {
-        complain(r,
-                 "%s: the manifest's proof says nothing of the answers, so that it cannot be "
-                 "replayed; convert the models again with this version",
-                 names[which]);
-        return;
-    }
-    if (answers_sha256(&r->native_answers[which], labels, numbers, &err) != ALF_OK) {
+    replay_result result;
+    const char *name = models_component_names[which];
+    if (replay_compare(part, &r->native_answers[which], &result, &err) != ALF_OK) {
         complain_error(r, &err);
         return;
     }
-    bool same_labels = span_is(part->labels_sha256, labels);
-    if (!same_labels || !span_is(part->numbers_sha256, numbers))
+    switch (result) {
+    case REPLAY_NOT_NOTED:
+        complain(r,
+                 "%s: the manifest's proof says nothing of the answers, so that it cannot be "
+                 "replayed; convert the models again with this version",
+                 name);
+        break;
+    case REPLAY_OTHER_LABELS:
+    case REPLAY_OTHER_NUMBERS:
         complain(r,
                  "%s gives other %s than when it was converted and proved; a file or the "
                  "manifest was changed: convert the models again",
-                 names[which], same_labels ? "numbers" : "labels");
-    else
+                 name, result == REPLAY_OTHER_LABELS ? "labels" : "numbers");
+        break;
+    case REPLAY_AS_PROVED:
         buf_printf(r->check->details,
-                   "  %s: the parity proof holds, every label and number is as proved\n",
-                   names[which]);
+                   "  %s: the parity proof holds, every label and number is as proved\n", name);
+    }
 }
 
 static bool same_logs(const deep_run *r, const manifest_proof *proof)
 {
     alf_error err = {0};
-    char hex[65];
-    if (corpus_sha256(&r->logs, hex, &err) != ALF_OK) {
+    bool same;
+    if (replay_same_logs(proof, &r->logs, &same, &err) != ALF_OK) {
         complain_error(r, &err);
         return false;
     }
-    if (span_is(proof->texts_sha256, hex))
-        return true;
-    complain(r,
-             "the manifest's proof was made on %" PRIu64
-             " logs, these %zu are others; give the file that --parity of convert named, or "
-             "convert again",
-             proof->logs, r->logs.count);
-    return false;
+    if (!same)
+        complain(r,
+                 "the manifest's proof was made on %" PRIu64
+                 " logs, these %zu are others; give the file that --parity of convert named, or "
+                 "convert again",
+                 proof->logs, r->logs.count);
+    return same;
 }
 
 static void replay_proof(const deep_run *r)
@@ -201,7 +176,7 @@ static void put_difference(const deep_run *r, models_component which, const char
     const answers *found = &r->native_answers[which];
     if (expected->width != found->width) {
         complain(r, "%s: %s has %zu classes, the ONNX file %zu; they do not belong together",
-                 names[which], against, expected->width, found->width);
+                 models_component_names[which], against, expected->width, found->width);
         return;
     }
     answers_compare(expected, found, tie, &d);
@@ -209,11 +184,12 @@ static void put_difference(const deep_run *r, models_component which, const char
         complain(r,
                  "%s: %" PRIu64 " of %zu labels differ from %s, the first at log %zu; convert the "
                  "models again",
-                 names[which], d.mismatches, found->count, against, d.examples[0] + 1);
+                 models_component_names[which], d.mismatches, found->count, against,
+                 d.examples[0] + 1);
     else
         buf_printf(r->check->details,
                    "  %s against %s: 0 of %zu labels differ, largest difference %.3g%s\n",
-                   names[which], against, found->count, d.largest,
+                   models_component_names[which], against, found->count, d.largest,
                    d.near_ties > 0 ? " (labels of decisions near 0 not counted)" : "");
 }
 
@@ -222,12 +198,13 @@ static void check_other(const deep_run *r)
     for (models_component i = MODELS_TEXT; r->has_other && i < MODELS_COMPONENTS; i++) {
         alf_error err = {0};
         answers other = {0};
-        if (!has(&r->other, i) || !has(&r->native, i))
+        if (!models_has(&r->other, i) || !models_has(&r->native, i))
             continue;
-        if (ask_bundle(r, &r->other, i, &other, &err) != ALF_OK)
+        if (replay_ask(&r->other, i, &r->logs, &other, &err) != ALF_OK)
             complain_error(r, &err);
         else
-            put_difference(r, i, models_run_on(&r->other), &other, near_tie);
+            put_difference(r, i, models_run_on(&r->other), &other,
+                           i == MODELS_DETECTOR ? near_tie : 0);
         answers_fini(&other);
     }
 }
@@ -260,7 +237,7 @@ static void check_joblib(deep_run *r)
         answers joblib = {0};
         bool there = i == MODELS_TEXT ? r->from.vectorizer != NULL && r->from.classifier != NULL
                                       : r->from.scaler != NULL && r->from.isolation != NULL;
-        if (!there || !has(&r->native, i))
+        if (!there || !models_has(&r->native, i))
             continue;
         if (ask_joblib(r, i, &joblib, &err) != ALF_OK)
             complain_error(r, &err);
@@ -298,8 +275,8 @@ static alf_status open_all(deep_run *r, alf_error *err)
         TRY(models_open(&r->other, r->check->folder, r->check->options, err));
     TRY(read_logs(r, err));
     for (models_component i = MODELS_TEXT; i < MODELS_COMPONENTS; i++)
-        if (has(&r->native, i))
-            TRY(ask_bundle(r, &r->native, i, &r->native_answers[i], err));
+        if (models_has(&r->native, i))
+            TRY(replay_ask(&r->native, i, &r->logs, &r->native_answers[i], err));
     return ALF_OK;
 }
 
@@ -313,7 +290,7 @@ void validate_deep(const deep_check *d)
         complain_error(&r, &err);
     else {
         for (models_component i = MODELS_TEXT; i < MODELS_COMPONENTS; i++)
-            if (has(&r.native, i))
+            if (models_has(&r.native, i))
                 check_sense(&r, i);
         replay_proof(&r);
         check_other(&r);

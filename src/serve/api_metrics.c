@@ -63,6 +63,14 @@ static void put_breakers(classifier *k, buf *out)
             (double)breaker_state_at(&k->breakers[i], now));
 }
 
+static const char *const failure_reasons[ALF_E_INTERNAL + 1] = {
+    [ALF_E_NOMEM] = "memory",         [ALF_E_ARGUMENT] = "argument",
+    [ALF_E_CONFIG] = "configuration", [ALF_E_IO] = "io",
+    [ALF_E_NOT_FOUND] = "not_found",  [ALF_E_FORMAT] = "format",
+    [ALF_E_LIMIT] = "limit",          [ALF_E_UNSUPPORTED] = "unsupported",
+    [ALF_E_REFUSED] = "refused",      [ALF_E_MISMATCH] = "mismatch",
+    [ALF_E_INTERNAL] = "internal"};
+
 static void put_reloads(server *s, buf *out)
 {
     const char *name = "ai_filter_reloads_total";
@@ -71,6 +79,11 @@ static void put_reloads(server *s, buf *out)
                    (double)atomic_load(&s->reloads_done));
     metrics_sample(out, name, &(metrics_label){"result", SPAN_LITERAL("failed")}, 1,
                    (double)atomic_load(&s->reloads_failed));
+    name = "ai_filter_reload_failures_total";
+    metrics_head(out, name, "counter", "Reloads that failed, by the kind of what was wrong.");
+    for (int i = ALF_E_NOMEM; i <= ALF_E_INTERNAL; i++)
+        metrics_sample(out, name, &(metrics_label){"reason", span_from_string(failure_reasons[i])},
+                       1, (double)metrics_get(&s->reload_failures[i]));
     name = "ai_filter_feedback_total";
     metrics_head(out, name, "counter", "Feedback, by what became of it.");
     metrics_sample(out, name, &(metrics_label){"result", SPAN_LITERAL("stored")}, 1,
@@ -114,6 +127,9 @@ static void put_state(connection *c, buf *out)
     put_breakers(g->classifier, out);
     put_reloads(s, out);
     shadow_metrics(s, g, out);
+    gauge(out, "ai_filter_bundle_proved",
+          "1: all of the bundle answered as when it was converted and proved.",
+          g->proof.gap[0] == '\0');
     gauge(out, "ai_filter_generation", "Number of the configuration in use, from 1.",
           (double)g->number);
     gauge(out, "ai_filter_loaded_timestamp_seconds", "When it was loaded.", (double)g->loaded_at);

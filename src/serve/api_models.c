@@ -87,6 +87,17 @@ static void put_manifest(json_writer *w, const manifest *m)
     json_write_end_object(w);
 }
 
+/* What loading it has shown. */
+static void put_proof(json_writer *w, const replay *proof)
+{
+    json_write_key(w, "proof");
+    json_write_begin_object(w);
+    member_count(w, "replayed_logs", proof->logs);
+    if (proof->gap[0] != '\0')
+        member_string(w, "not_proved", proof->gap);
+    json_write_end_object(w);
+}
+
 static void put_models(json_writer *w, const health *h, const models *m)
 {
     static const models_file files[ALF_COMPONENTS] = {MODELS_FILE_COUNT, MODELS_CLASSIFIER,
@@ -132,6 +143,7 @@ void api_models(connection *c, alf_span body)
         json_write_string(&w, m->class_names[i]);
     json_write_end_array(&w);
     put_files(&w, m);
+    put_proof(&w, &g->proof);
     if (m->has_manifest)
         put_manifest(&w, &m->manifest);
     finish(c, &out, &w);

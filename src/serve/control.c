@@ -97,12 +97,34 @@ static void warn_fixed(const serve_settings *old, const serve_settings *new)
     log_send(&m);
 }
 
+/* How far a bundle is proved; what cannot be replayed is no reason not to use it. */
+static void say_proof(const char *bundle, const replay *proof)
+{
+    log_message m;
+    if (proof->gap[0] == '\0')
+        log_start(&m, LOG_LEVEL_INFO, "the bundle answers as when it was converted and proved");
+    else
+        log_start(&m, LOG_LEVEL_WARNING,
+                  proof->logs > 0 ? "the bundle's proof is replayed in part only"
+                                  : "the bundle's proof cannot be replayed; it was only checked "
+                                    "that the bundle classifies");
+    log_string(&m, "bundle", bundle);
+    log_integer(&m, "logs", (int64_t)proof->logs);
+    if (proof->gap[0] != '\0')
+        log_string(&m, "reason", proof->gap);
+    log_send(&m);
+}
+
 void control_use(server *s, generation *g)
 {
     log_level level = LOG_LEVEL_INFO;
     const serve_settings *settings = &g->plan.settings;
     (void)log_level_from_name(settings->log_level, &level);
     log_configure(level, strcmp(settings->log_format, "json") == 0);
+    if (g->promoted == NULL) /* else it was said when the candidate was loaded */
+        say_proof(g->plan.classifier.bundle, &g->proof);
+    if (g->shadow != NULL)
+        say_proof(g->plan.shadow.bundle, &g->shadow->proof);
     generation_release(s->current);
     s->current = g;
 }
@@ -205,6 +227,8 @@ alf_status control_reload(server *s, const char **warning, alf_error *err)
         log_string(&m, "bundle", s->current->plan.classifier.bundle);
     } else {
         atomic_fetch_add(&s->reloads_failed, 1);
+        atomic_fetch_add(&s->reload_failures[status <= ALF_E_INTERNAL ? status : ALF_E_INTERNAL],
+                         1);
         remember_failure(s, err);
         log_start(&m, LOG_LEVEL_ERROR, "the reload failed; the service goes on as it was");
         log_error(&m, err);

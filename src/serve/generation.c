@@ -97,7 +97,7 @@ static void forget_counts(classifier *c)
     }
 }
 
-alf_status generation_prove(classifier *c, pace_cost *cost, alf_error *err)
+static alf_status prove_verdicts(classifier *c, pace_cost *cost, alf_error *err)
 {
     proof p = {.reader = log_reader_new(LOG_INPUT_TEXT, 0),
                .events = mem_calloc(PROOF_BATCH + 1, sizeof *p.events),
@@ -119,6 +119,13 @@ alf_status generation_prove(classifier *c, pace_cost *cost, alf_error *err)
     return status;
 }
 
+alf_status generation_prove(classifier *c, const classifier_options *options, pace_cost *cost,
+                            replay *replayed, alf_error *err)
+{
+    TRY(prove_verdicts(c, cost, err));
+    return replay_bundle(&c->models, options->bundle, &options->models, replayed, err);
+}
+
 static alf_status load_parts(generation *g, alf_error *err)
 {
     const serve_settings *s = &g->plan.settings;
@@ -131,7 +138,7 @@ static alf_status load_parts(generation *g, alf_error *err)
         g->admin = g->api;
     TRY(tls_load(s, &g->tls, err));
     TRY(classifier_open(&g->plan.classifier, &g->classifier, err));
-    TRY(generation_prove(g->classifier, &g->cost, err));
+    TRY(generation_prove(g->classifier, &g->plan.classifier, &g->cost, &g->proof, err));
     return shadow_load(g->box, g->classifier, &g->shadow, err);
 }
 
@@ -220,6 +227,7 @@ alf_status generation_promote(const generation *g, uint64_t number, generation *
     next->promoted = g->shadow;
     next->classifier = g->shadow->classifier;
     next->cost = g->shadow->cost;
+    next->proof = g->shadow->proof;
     forget_counts(next->classifier);
     *out = next;
     return ALF_OK;

@@ -5,6 +5,7 @@
 #ifndef ALF_SERVE_GENERATION_H
 #define ALF_SERVE_GENERATION_H
 
+#include "classify/replay.h"
 #include "serve/auth.h"
 #include "serve/pace.h"
 #include "serve/settings.h"
@@ -32,14 +33,15 @@ typedef struct generation {
     serve_plan plan; /* the one in the box; promoted: its classifier is the candidate's */
     classifier *classifier;
     pace_cost cost;   /* of the proof */
+    replay proof;     /* of the classifier's bundle */
     shadow *shadow;   /* the candidate beside it, or NULL */
     shadow *promoted; /* what the classifier belongs to, or NULL: to this generation */
     auth_tokens api, metrics, admin;
     SSL_CTX *tls; /* NULL: plain connections */
 } generation;
 
-/* Loads everything and proves that it classifies: each of the built-in logs must get a verdict
- * without failing open. *out has one reference, the caller's. */
+/* Loads everything and proves the bundle (generation_prove). *out has one reference, the caller's.
+ */
 alf_status generation_load(const serve_source *source, uint64_t number, generation **out,
                            alf_error *err);
 
@@ -50,9 +52,11 @@ unsigned generation_alive(void);
 alf_status generation_promote(const generation *g, uint64_t number, generation **out,
                               alf_error *err);
 
-/* Runs the built-in logs through a classifier; its counters are as if they had not been. *cost:
- * what they took. */
-alf_status generation_prove(classifier *c, pace_cost *cost, alf_error *err);
+/* Proves a classifier that was opened with these options: each of the built-in logs must get a
+ * verdict without failing open, and the proof of the manifest is replayed as far as there is one.
+ * Its counters are as if that had not been. *cost: what the verdicts took. */
+alf_status generation_prove(classifier *c, const classifier_options *options, pace_cost *cost,
+                            replay *replayed, alf_error *err);
 
 void generation_hold(generation *g);
 void generation_release(generation *g); /* NULL allowed; the last one frees it */

@@ -52,8 +52,9 @@ static const schema schemas[] = {
     {"Model", OBJECT("\"loaded\",\"circuit_open\"",
                      "\"loaded\":" BOOLEAN ",\"circuit_open\":" BOOLEAN ",\"model_format\":" STRING
                      ",\"fell_back\":" BOOLEAN ",\"size_kb\":" NUMBER)},
+    {"Proof", OBJECT("\"replayed_logs\"", "\"replayed_logs\":" COUNT ",\"not_proved\":" STRING)},
     {"Models",
-     OBJECT("\"models\",\"inference_engine\",\"generation\",\"path\",\"files\"",
+     OBJECT("\"models\",\"inference_engine\",\"generation\",\"path\",\"files\",\"proof\"",
             "\"models\":" MAP(REF(
                 "Model")) ",\"inference_engine\":" STRING ",\"generation\":" COUNT
                           ",\"loaded_at\":" STRING ",\"path\":" STRING ",\"rules\":" COUNT
@@ -61,7 +62,9 @@ static const schema schemas[] = {
                           ",\"classes\":" LIST(STRING) ",\"files\":" LIST(OBJECT(
                               "\"name\",\"path\",\"size_bytes\"",
                               "\"name\":" STRING ",\"path\":" STRING
-                              ",\"size_bytes\":" COUNT)) ",\"manifest\":{\"type\":\"object\"}")},
+                              ",\"size_bytes\":" COUNT)) ",\"proof\":" REF("Proof") ",\"manifest\":"
+                                                                                    "{\"type\":"
+                                                                                    "\"object\"}")},
     {"Stats",
      OBJECT(
          "\"logs\",\"fail_open\",\"models\",\"categories\",\"reloads\"",

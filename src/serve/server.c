@@ -13,6 +13,7 @@
 #include "serve/worker.h"
 
 #include <errno.h>
+#include <inttypes.h>
 #include <sched.h>
 #include <signal.h>
 #include <stdio.h>
@@ -259,6 +260,17 @@ alf_status serve_run(const serve_source *source, alf_error *err)
 
 /* ---- checking ---- */
 
+static void report_proof(const replay *proof, buf *out)
+{
+    if (proof->logs > 0)
+        buf_printf(out, "proof        replayed: %" PRIu64 " logs answered as when converted\n",
+                   proof->logs);
+    else
+        buf_printf(out, "proof        every built-in log is classified; nothing to replay\n");
+    if (proof->gap[0] != '\0')
+        buf_printf(out, "             not proved: %s\n", proof->gap);
+}
+
 static void report_generation(const generation *g, buf *out)
 {
     const models *m = &g->classifier->models;
@@ -266,13 +278,15 @@ static void report_generation(const generation *g, buf *out)
     buf_printf(out, "bundle       %s: text model %s, anomaly detector %s, run by %s\n",
                g->plan.classifier.bundle, m->has_text ? "loaded" : "absent",
                m->has_anomaly ? "loaded" : "absent", models_run_on(m));
+    report_proof(&g->proof, out);
     buf_printf(out, "rules        %zu%s, %s\n", ruleset_rule_count(g->classifier->rules),
                g->classifier->rules_built_in ? " (built in)" : "",
                pattern_machine_code() ? "as machine code" : "interpreted");
-    if (g->shadow != NULL)
+    if (g->shadow != NULL) {
         buf_printf(out, "candidate    %s: share %g, %g logs before it can be promoted\n",
                    g->plan.shadow.bundle, s->shadow_share, s->shadow_least_logs);
-    buf_printf(out, "proof        every built-in log is classified\n");
+        report_proof(&g->shadow->proof, out);
+    }
     buf_printf(out, "listen       %s, %s\n", s->listen,
                g->tls == NULL            ? "without TLS"
                : s->client_ca[0] != '\0' ? "TLS with client certificates"

@@ -120,6 +120,7 @@ struct server {
     atomic_uint connections;
     atomic_bool draining;
     atomic_uint_fast64_t reloads_done, reloads_failed, feedback_written, feedback_failed;
+    metrics_counter reload_failures[ALF_E_INTERNAL + 1]; /* by alf_status */
     atomic_bool feedback_broken;
     pthread_mutex_t reload_lock; /* over the text of the last failure */
     char reload_error[1024];

@@ -83,7 +83,7 @@ static alf_status load_candidate(shadow *s, classifier *live, alf_error *err)
     const serve_plan *plan = &s->plan->plan;
     s->slow = (uint64_t)(plan->settings.shadow_slow_ms * 1e6);
     TRY(classifier_open(&plan->shadow, &s->classifier, err));
-    TRY(generation_prove(s->classifier, &s->cost, err));
+    TRY(generation_prove(s->classifier, &plan->shadow, &s->cost, &s->proof, err));
     TRY(hash_files(plan->classifier.bundle, &live->models, &s->live_files, err));
     return hash_files(plan->shadow.bundle, &s->classifier->models, &s->files, err);
 }

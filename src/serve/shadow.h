@@ -73,6 +73,7 @@ struct shadow {
     plan_box *plan; /* what the classifier borrows from */
     classifier *classifier;
     pace_cost cost; /* of the proof */
+    replay proof;   /* of its bundle */
     shadow_files files, live_files;
     breaker breaker;
     uint64_t slow; /* CPU nanoseconds a log from which a batch counts as a failure */

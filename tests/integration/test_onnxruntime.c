@@ -8,7 +8,7 @@
 
 #include "base/embedded.h"
 #include "base/mem.h"
-#include "classify/models.h"
+#include "classify/replay.h"
 #include "convert/answers.h"
 #include "engine/ort_api.h"
 #include "logs/normalise.h"
@@ -584,6 +584,10 @@ static void the_sample_bundle_says_the_same(void **state)
     must(err.status, &err);
     assert_string_equal(models_run_on(&native), "native");
     assert_string_equal(models_run_on(&runtime), "onnxruntime");
+    replay proof; /* by the native engine */
+    must(replay_bundle(&runtime, b.folder, &other, &proof, &err), &err);
+    assert_int_equal(proof.logs, 1000);
+    assert_string_equal(proof.gap, "");
 
     must(answerer_text_chain(&native.text, &a, &err), &err);
     ask(a, logs, &one);

@@ -149,7 +149,7 @@ def run(*arguments, environment=None):
 
 
 code, text = run("serve", "--check", "--model", path("bundle"))
-check(code == 0 and "every built-in log is classified" in text and "127.0.0.1:8080" in text, text)
+check(code == 0 and "replayed: 1000 logs" in text and "127.0.0.1:8080" in text, text)
 write("c.yaml", "model:\n  path: %s\nserver:\n  listen: 127.0.0.1:1234\n" % path("bundle"))
 code, text = run("--mode", "service", "--config", path("c.yaml"), "--check")
 check(code == 0 and "127.0.0.1:1234" in text, text)

@@ -1,6 +1,7 @@
 /* Generations: what cannot be loaded leaves nothing behind, whatever allocation fails; the last
  * user frees one. The feedback file: whole lines only. */
 #include "support/sample_bundle.h"
+#include "support/sample_plan.h"
 
 #include "base/mem.h"
 #include "serve/feedback.h"
@@ -10,64 +11,47 @@
 #include <unistd.h>
 
 static sample_bundle sample;
-static int loaded; /* plans not given back */
 
 static alf_status load(void *context, serve_plan *out, alf_error *err)
 {
     (void)err;
-    *out = (serve_plan){.settings = {.listen = "127.0.0.1:0",
-                                     .batch_size = 16,
-                                     .feedback_path = "",
-                                     .api_tokens_file = "",
-                                     .metrics_tokens_file = "",
-                                     .admin_tokens_file = "",
-                                     .certificate = "",
-                                     .key = "",
-                                     .client_ca = "",
-                                     .tls_minimum = "1.2"}};
-    classifier_options_init(&out->classifier);
-    out->classifier.bundle = context;
-    loaded++;
+    sample_plan_init(out, context);
     return ALF_OK;
-}
-
-static void unload(serve_plan *plan)
-{
-    (void)plan;
-    loaded--;
 }
 
 static void the_last_user_frees(void **state)
 {
     (void)state;
-    serve_source plans = {.context = sample.folder, .load = load, .unload = unload};
+    serve_source plans = {.context = sample.folder, .load = load, .unload = sample_plan_unload};
     generation *g;
     generation_use *u;
     alf_error err = {0};
     must(generation_load(&plans, 3, &g, &err), &err);
     assert_int_equal(g->number, 3);
     assert_int_equal(atomic_load(&g->classifier->logs), 0); /* the proof is not counted */
+    assert_int_equal(g->proof.logs, 1000);
+    assert_string_equal(g->proof.gap, "");
     must(generation_use_new(g, &u, &err), &err);
     generation_release(g);
-    assert_int_equal(loaded, 1);
+    assert_int_equal(sample_plans, 1);
     assert_int_equal(generation_alive(), 1);
     u->users++; /* a request */
     generation_use_leave(u);
-    assert_int_equal(loaded, 1);
+    assert_int_equal(sample_plans, 1);
     generation_use_leave(u);
-    assert_int_equal(loaded, 0);
+    assert_int_equal(sample_plans, 0);
 }
 
 static void a_failure_leaves_nothing(void **state)
 {
     (void)state;
     char nowhere[] = "/nowhere";
-    serve_source plans = {.context = nowhere, .load = load, .unload = unload};
+    serve_source plans = {.context = nowhere, .load = load, .unload = sample_plan_unload};
     generation *g;
     alf_error err = {0};
     assert_int_equal(generation_load(&plans, 1, &g, &err), ALF_E_NOT_FOUND);
     assert_null(g);
-    assert_int_equal(loaded, 0);
+    assert_int_equal(sample_plans, 0);
     /* Every allocation at the start, then ever fewer of them. */
     plans.context = sample.folder;
     for (uint64_t n = 1;; n += 1 + n / 3) {
@@ -77,10 +61,10 @@ static void a_failure_leaves_nothing(void **state)
         if (status == ALF_OK)
             break;
         assert_null(g);
-        assert_int_equal(loaded, 0);
+        assert_int_equal(sample_plans, 0);
     }
     generation_release(g);
-    assert_int_equal(loaded, 0);
+    assert_int_equal(sample_plans, 0);
     assert_int_equal(generation_alive(), 0);
 }
 

@@ -1,6 +1,7 @@
 /* A candidate beside a generation, and the generation that it becomes: who holds what, and that
  * failures leave nothing behind. */
 #include "support/sample_bundle.h"
+#include "support/sample_plan.h"
 
 #include "base/mem.h"
 #include "serve/shadow.h"
@@ -8,40 +9,21 @@
 #include <string.h>
 
 static sample_bundle sample;
-static int loaded; /* plans not given back */
 
 static alf_status load(void *context, serve_plan *out, alf_error *err)
 {
     (void)err;
-    *out = (serve_plan){.settings = {.listen = "127.0.0.1:0",
-                                     .batch_size = 16,
-                                     .feedback_path = "",
-                                     .api_tokens_file = "",
-                                     .metrics_tokens_file = "",
-                                     .admin_tokens_file = "",
-                                     .certificate = "",
-                                     .key = "",
-                                     .client_ca = "",
-                                     .tls_minimum = "1.2",
-                                     .shadow_samples = 3}};
-    classifier_options_init(&out->classifier);
-    out->classifier.bundle = sample.folder;
+    sample_plan_init(out, sample.folder);
+    out->settings.shadow_samples = 3;
     out->shadow = out->classifier;
     out->shadow.bundle = context;
-    loaded++;
     return ALF_OK;
-}
-
-static void unload(serve_plan *plan)
-{
-    (void)plan;
-    loaded--;
 }
 
 static void the_candidate_goes_on(void **state)
 {
     (void)state;
-    serve_source plans = {.context = sample.folder, .load = load, .unload = unload};
+    serve_source plans = {.context = sample.folder, .load = load, .unload = sample_plan_unload};
     generation *g;
     generation *next;
     generation_use *u;
@@ -56,8 +38,9 @@ static void the_candidate_goes_on(void **state)
     must(generation_promote(g, 2, &next, &err), &err);
     generation_release(g);
     assert_int_equal(generation_alive(), 1);
-    assert_int_equal(loaded, 1);
+    assert_int_equal(sample_plans, 1);
     assert_ptr_equal(next->classifier, candidate->classifier);
+    assert_int_equal(next->proof.logs, 1000);
     assert_int_equal(atomic_load(&candidate->references), 1);
     assert_int_equal(atomic_load(&next->classifier->logs), 0);
     assert_null(next->shadow);
@@ -68,7 +51,7 @@ static void the_candidate_goes_on(void **state)
     assert_false(v.fail_open_used);
     generation_release(next);
     generation_use_leave(u);
-    assert_int_equal(loaded, 0);
+    assert_int_equal(sample_plans, 0);
     assert_int_equal(generation_alive(), 0);
 }
 
@@ -76,14 +59,14 @@ static void a_failure_leaves_nothing(void **state)
 {
     (void)state;
     char nowhere[] = "/nowhere";
-    serve_source plans = {.context = nowhere, .load = load, .unload = unload};
+    serve_source plans = {.context = nowhere, .load = load, .unload = sample_plan_unload};
     generation *g;
     generation *next;
     alf_error err = {0};
     assert_int_equal(generation_load(&plans, 1, &g, &err), ALF_E_NOT_FOUND);
     assert_non_null(strstr(err.message, "shadow.path"));
     assert_non_null(strstr(err.message, "/nowhere"));
-    assert_int_equal(loaded, 0);
+    assert_int_equal(sample_plans, 0);
     plans.context = sample.folder;
     for (uint64_t n = 1;; n += 1 + n / 3) {
         (void)mem_fail_after(n);
@@ -92,14 +75,14 @@ static void a_failure_leaves_nothing(void **state)
         if (status == ALF_OK)
             break;
         assert_null(g);
-        assert_int_equal(loaded, 0);
+        assert_int_equal(sample_plans, 0);
     }
     (void)mem_fail_after(1);
     assert_int_equal(generation_promote(g, 2, &next, &err), ALF_E_NOMEM);
     (void)mem_fail_after(0);
     assert_int_equal(atomic_load(&g->shadow->references), 1);
     generation_release(g);
-    assert_int_equal(loaded, 0);
+    assert_int_equal(sample_plans, 0);
     assert_int_equal(generation_alive(), 0);
 }
 

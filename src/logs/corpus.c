@@ -1,5 +1,5 @@
 /* Logs read whole, with what the models see of them. */
-#include "cli/corpus.h"
+#include "logs/corpus.h"
 
 #include "base/crypto.h"
 #include "base/file.h"

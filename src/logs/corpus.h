@@ -1,9 +1,9 @@
 /*
- * Logs read whole, with what the models see of them: normalised texts and features. For commands
- * that compare or time engines on a set of logs.
+ * Logs read whole, with what the models see of them: normalised texts and features. For what
+ * compares or times engines on a set of logs.
  */
-#ifndef ALF_CLI_CORPUS_H
-#define ALF_CLI_CORPUS_H
+#ifndef ALF_LOGS_CORPUS_H
+#define ALF_LOGS_CORPUS_H
 
 #include "logs/normalise.h"
 #include "logs/reader.h"
