@@ -418,6 +418,14 @@ bool models_has(const models *m, models_component which)
     return which == MODELS_TEXT ? m->has_text : m->has_anomaly;
 }
 
+const char *models_lacks(const models *m, const models *than)
+{
+    for (models_component i = MODELS_TEXT; i < MODELS_COMPONENTS; i++)
+        if (models_has(than, i) && !models_has(m, i))
+            return models_component_names[i];
+    return NULL;
+}
+
 bool models_use_joblib(const models *m)
 {
     for (models_component i = MODELS_TEXT; i < MODELS_COMPONENTS; i++)

@@ -113,6 +113,8 @@ alf_status models_open(models *m, const char *folder, const models_options *opti
                        alf_error *err);
 
 bool models_has(const models *m, models_component which); /* whether it is in the bundle */
+/* The name of a component that `than` has and m does not; NULL: there is none. */
+const char *models_lacks(const models *m, const models *than);
 
 /* Whether a component runs from a joblib model. */
 bool models_use_joblib(const models *m);

@@ -186,6 +186,10 @@ static const config_key keys[] = {
            "disagreements kept for GET /admin/shadow, the worst ones longest"),
     NUMBER("shadow.least_logs", KEY_WHOLE, serve.shadow_least_logs, 10000, 1, 10000000, NULL,
            "logs that must be compared before the candidate can be promoted"),
+    NUMBER("shadow.least_criticals", KEY_WHOLE, serve.shadow_least_criticals, 300, 1, 10000000,
+           NULL,
+           "critical logs (of the live bundle) among them; 300 of which none is lowered say that "
+           "fewer than 1 in 100 are"),
     NUMBER("shadow.slow_ms", KEY_NUMBER, serve.shadow_slow_ms, 10, 0, 60000, NULL,
            "CPU time a log from which the candidate is too slow; five slow or failing batches in a "
            "row and it rests for 30 s (0: no bound)"),

@@ -9,7 +9,6 @@
 #include <inttypes.h>
 #include <stdio.h>
 #include <string.h>
-#include <time.h>
 
 /* ---- requests ---- */
 
@@ -148,10 +147,19 @@ static bool is_resting(shadow *s)
     return breaker_state_at(&s->breaker, clock_now()) == BREAKER_OPEN;
 }
 
-static void describe(shadow_judgement found, const shadow_totals *t, const serve_settings *s,
-                     char *out, size_t size)
+static void describe(shadow_judgement found, const shadow_totals *t, const generation *g, char *out,
+                     size_t size)
 {
+    const serve_settings *s = &g->plan.settings;
+    const models *live = &g->classifier->models;
+    const models *candidate = &g->shadow->classifier->models;
     switch (found) {
+    case SHADOW_LACKS_MODEL:
+        (void)snprintf(out, size,
+                       "the candidate has no %s, which the live bundle has; \"force\" does not "
+                       "change that",
+                       models_lacks(candidate, live));
+        break;
     case SHADOW_LOWERS_CRITICALS:
         (void)snprintf(out, size,
                        "the candidate would lower %" PRIu64 " of %" PRIu64
@@ -162,6 +170,12 @@ static void describe(shadow_judgement found, const shadow_totals *t, const serve
         (void)snprintf(out, size,
                        "%" PRIu64 " logs were compared, fewer than shadow.least_logs, %.0f",
                        t->compared, s->shadow_least_logs);
+        break;
+    case SHADOW_TOO_FEW_CRITICALS:
+        (void)snprintf(out, size,
+                       "%" PRIu64 " critical logs were compared, fewer than "
+                       "shadow.least_criticals, %.0f",
+                       t->criticals, s->shadow_least_criticals);
         break;
     case SHADOW_FAILS:
         (void)snprintf(out, size, "the candidate failed on %" PRIu64 " logs that the live one did",
@@ -183,8 +197,14 @@ static void describe(shadow_judgement found, const shadow_totals *t, const serve
 static shadow_judgement judge(const server *s, const shadow_totals *t, bool force)
 {
     const generation *g = s->current;
-    uint64_t least = (uint64_t)g->plan.settings.shadow_least_logs;
-    return shadow_judge(t, is_resting(g->shadow), least, force);
+    const serve_settings *settings = &g->plan.settings;
+    const shadow_terms terms = {
+        .least_logs = (uint64_t)settings->shadow_least_logs,
+        .least_criticals = (uint64_t)settings->shadow_least_criticals,
+        .resting = is_resting(g->shadow),
+        .lacks_model = models_lacks(&g->shadow->classifier->models, &g->classifier->models) != NULL,
+        .force = force};
+    return shadow_judge(t, &terms);
 }
 
 static void put_candidate(json_writer *w, server *s)
@@ -200,13 +220,14 @@ static void put_candidate(json_writer *w, server *s)
     json_write_double(w, g->plan.settings.shadow_share);
     put_totals(w, &totals);
     shadow_judgement found = judge(s, &totals, false);
-    describe(found, &totals, &g->plan.settings, why, sizeof why);
+    describe(found, &totals, g, why, sizeof why);
     json_write_key(w, "promotion");
     json_write_begin_object(w);
     json_write_key(w, "allowed");
     json_write_bool(w, found == SHADOW_FITS);
     member_string(w, "reason", why);
     member_count(w, "least_logs", (uint64_t)g->plan.settings.shadow_least_logs);
+    member_count(w, "least_criticals", (uint64_t)g->plan.settings.shadow_least_criticals);
     json_write_end_object(w);
     put_samples(w, g->shadow);
 }
@@ -253,7 +274,7 @@ int shadow_may_promote(server *s, bool force, buf *out)
             buf_clear(out);
             return 200;
         }
-        describe(found, &totals, &g->plan.settings, why, sizeof why);
+        describe(found, &totals, g, why, sizeof why);
         put_totals(&w, &totals);
     }
     member_string(&w, "detail", why);

@@ -71,15 +71,13 @@ static alf_status make_uses(server *s, generation *g, mail **list, alf_error *er
 /* A bundle without a model that the running one has is more likely half copied than meant. */
 static alf_status check_complete(const generation *old, const generation *new, alf_error *err)
 {
-    const models *before = &old->classifier->models;
-    const models *after = &new->classifier->models;
-    bool text = before->has_text && !after->has_text;
-    if (!text && !(before->has_anomaly && !after->has_anomaly))
+    const char *lacks = models_lacks(&new->classifier->models, &old->classifier->models);
+    if (lacks == NULL)
         return ALF_OK;
     error_set(err, ALF_E_NOT_FOUND,
               "the new bundle has no %s, which the running one has; restart the service if that is "
               "meant",
-              text ? "tfidf_xgboost" : "anomaly_detector");
+              lacks);
     error_file(err, new->plan.classifier.bundle);
     return ALF_E_NOT_FOUND;
 }

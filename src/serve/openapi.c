@@ -111,9 +111,9 @@ static const schema schemas[] = {
          ",\"generation\":" COUNT ",\"since\":" STRING ",\"share\":" SHARE
          ",\"live\":" REF("ShadowBundle") ",\"candidate\":" REF("ShadowBundle") ",\"counts\":" REF("ShadowCounts") ",\"promotion\":" REF(
              "ShadowOutlook") ",\"samples\":" LIST(REF("ShadowSample")) ",\"configuration\":" MAP(STRING))},
-    {"ShadowOutlook",
-     OBJECT("\"allowed\",\"reason\",\"least_logs\"",
-            "\"allowed\":" BOOLEAN ",\"reason\":" STRING ",\"least_logs\":" COUNT)},
+    {"ShadowOutlook", OBJECT("\"allowed\",\"reason\",\"least_logs\",\"least_criticals\"",
+                             "\"allowed\":" BOOLEAN ",\"reason\":" STRING ",\"least_logs\":" COUNT
+                             ",\"least_criticals\":" COUNT)},
     {"ShadowBundle", OBJECT("\"path\",\"sha256\"", "\"path\":" STRING ",\"rules_path\":" STRING
                                                    ",\"sha256\":" MAP(STRING))},
     {"ShadowCounts",

@@ -283,8 +283,11 @@ static void report_generation(const generation *g, buf *out)
                g->classifier->rules_built_in ? " (built in)" : "",
                pattern_machine_code() ? "as machine code" : "interpreted");
     if (g->shadow != NULL) {
-        buf_printf(out, "candidate    %s: share %g, %g logs before it can be promoted\n",
-                   g->plan.shadow.bundle, s->shadow_share, s->shadow_least_logs);
+        buf_printf(
+            out,
+            "candidate    %s: share %g, %g logs, %g of them critical, before it can be promoted\n",
+            g->plan.shadow.bundle, s->shadow_share, s->shadow_least_logs,
+            s->shadow_least_criticals);
         report_proof(&g->shadow->proof, out);
     }
     buf_printf(out, "listen       %s, %s\n", s->listen,

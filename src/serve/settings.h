@@ -22,7 +22,8 @@ typedef struct serve_settings {
     const char *log_level, *log_format;
     bool log_access;
     const char *shadow_path, *shadow_rules_path; /* "" = none; "" = as for the live one */
-    double shadow_share, shadow_samples, shadow_least_logs, shadow_slow_ms;
+    double shadow_share, shadow_samples, shadow_slow_ms;
+    double shadow_least_logs, shadow_least_criticals; /* before a promotion */
 } serve_settings;
 
 /* A time of the settings in nanoseconds, of which a unit has so many; what is not 0 stays so. */

@@ -220,16 +220,19 @@ void shadow_read(const shadow_counts *counts, shadow_totals *out)
         }
 }
 
-shadow_judgement shadow_judge(const shadow_totals *totals, bool resting, uint64_t least_logs,
-                              bool force)
+shadow_judgement shadow_judge(const shadow_totals *totals, const shadow_terms *terms)
 {
+    if (terms->lacks_model)
+        return SHADOW_LACKS_MODEL;
     if (totals->criticals_lowered > 0)
         return SHADOW_LOWERS_CRITICALS;
-    if (force)
+    if (terms->force)
         return SHADOW_FITS;
-    if (totals->compared < least_logs)
+    if (totals->compared < terms->least_logs)
         return SHADOW_TOO_FEW;
+    if (totals->criticals < terms->least_criticals)
+        return SHADOW_TOO_FEW_CRITICALS;
     if (totals->skipped[SHADOW_SKIP_FAILED] > 0)
         return SHADOW_FAILS;
-    return resting ? SHADOW_RESTS : SHADOW_FITS;
+    return terms->resting ? SHADOW_RESTS : SHADOW_FITS;
 }

@@ -107,14 +107,21 @@ void shadow_skip_logs(shadow *s, shadow_counts *total, shadow_skip why, uint64_t
 /* Whether the candidate may take the place of the live one. */
 typedef enum shadow_judgement {
     SHADOW_FITS,
-    SHADOW_LOWERS_CRITICALS, /* nothing makes up for that */
+    SHADOW_LACKS_MODEL,      /* that the live one has; as at a reload, nothing makes up for that */
+    SHADOW_LOWERS_CRITICALS, /* nor for that */
     SHADOW_TOO_FEW,          /* from here on, "force" does */
+    SHADOW_TOO_FEW_CRITICALS,
     SHADOW_FAILS,
     SHADOW_RESTS
 } shadow_judgement;
 
-shadow_judgement shadow_judge(const shadow_totals *totals, bool resting, uint64_t least_logs,
-                              bool force);
+typedef struct shadow_terms {
+    uint64_t least_logs, least_criticals;
+    bool resting, lacks_model;
+    bool force;
+} shadow_terms;
+
+shadow_judgement shadow_judge(const shadow_totals *totals, const shadow_terms *terms);
 
 /* ---- beside a worker (shadow_runner.c) ---- */
 

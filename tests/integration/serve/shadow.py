@@ -16,8 +16,10 @@ ADMIN = {"Authorization": "Bearer " + TOKEN}
 FORWARDED = ("critical", "suspicious")
 
 make_bundle()
-other = path("other")
-subprocess.run([PROGRAM, "convert", "--input", SOURCE + "/tests/cli/fixtures/classifiers/logistic", "--output", other],
+other = path("other")  # another classifier, the same detector
+shutil.copytree(SOURCE + "/models/sample/anomaly_detector", path("joblib/anomaly_detector"))
+shutil.copytree(SOURCE + "/tests/cli/fixtures/classifiers/logistic/tfidf_xgboost", path("joblib/tfidf_xgboost"))
+subprocess.run([PROGRAM, "convert", "--input", path("joblib"), "--output", other],
                check=True, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
 # Rules that see nothing critical.
 quiet = write("quiet.yaml", """
@@ -57,8 +59,9 @@ def start(more="", **arguments):
     return Server(f"server:\n  shutdown_seconds: 5\n{more}", environment={"ALF_ADMIN_TOKENS": TOKEN}, **arguments)
 
 
-def with_shadow(folder, rules=None, least=100, more=""):
+def with_shadow(folder, rules=None, least=100, more="", criticals=1):
     text = f"shadow:\n  path: {folder}\n  least_logs: {least}\n{more}"
+    text += f"  least_criticals: {criticals}\n" if criticals else ""
     return text + (f"  rules_path: {rules}\n" if rules else "")
 
 
@@ -278,6 +281,51 @@ status, answer = server.json("POST", "/admin/reload", headers=ADMIN)
 check(status == 200 and "warning" not in answer, answer)
 equal((report(server)["state"], without_times(classify(server))), ("none", without_times(candidate)), "it stays")
 server.stop()
+
+# Not before enough criticals were compared, counted as `classify` says. Force makes up for that.
+there = sum(v["category"] == "critical" for v in live)
+check(0 < there < len(LOGS), there)
+server = start(with_shadow(path("bundle"), least=1, criticals=2 * there))
+equal(report(server)["promotion"]["least_criticals"], 2 * there, "as configured")
+classify(server)
+found = settled(server, len(LOGS))
+equal((found["counts"]["criticals"], found["promotion"]["allowed"]), (there, False), found["promotion"])
+for body in (None, {"force": False}):
+    status, answer = promote(server, body)
+    equal(status, 409, answer)
+    check(f"{there} critical logs were compared, fewer than shadow.least_criticals, {2 * there}" in answer["detail"], answer)
+    equal(answer["counts"]["criticals"], there, "counts beside the reason")
+equal(report(server)["generation"], 1, "nothing changed")
+classify(server)
+check(settled(server, 2 * len(LOGS))["promotion"]["allowed"], "enough")
+equal(promote(server)[0], 200, "enough")
+configure(server, with_shadow(path("bundle"), least=1, criticals=None))
+equal(server.json("POST", "/admin/reload", headers=ADMIN)[0], 200, "reload")
+equal(report(server)["promotion"]["least_criticals"], 300, "the default")
+equal(promote(server)[0], 409, "nothing was compared")
+equal(promote(server, {"force": True})[0], 200, "by force")
+server.stop()
+
+# A candidate without a model that the live one has can be compared, not promoted; with more, it can.
+for lacks, files in (("tfidf_xgboost", ("xgboost.onnx", "tfidf_vectorizer.onnx")),
+                     ("anomaly_detector", ("anomaly_detector.onnx", "scaler.onnx"))):
+    half = shutil.copytree(path("bundle"), path("without-" + lacks))
+    for name in files:
+        os.remove(os.path.join(half, name))
+    server = start(with_shadow(half, least=1))
+    noise = [log for log in LOGS if "heartbeat" in log]
+    classify(server, noise)
+    found = settled(server, len(noise))
+    check(not found["promotion"]["allowed"] and f"has no {lacks}" in found["promotion"]["reason"], found["promotion"])
+    for body in (None, {"force": True}):
+        status, answer = promote(server, body)
+        equal(status, 409, answer)
+        check(f"has no {lacks}, which the live bundle has" in answer["detail"], answer)
+    equal(report(server)["generation"], 1, "nothing changed")
+    server.stop()
+    server = start(with_shadow(path("bundle")), bundle=half)
+    equal(promote(server, {"force": True})[0], 200, "the other way round")
+    server.stop()
 
 # A share of the batches.
 server = start(with_shadow(path("bundle"), more="  share: 0.25\n"), workers=1)

@@ -120,21 +120,30 @@ static void test_cut(void **state)
     shadow_release(s);
 }
 
+static void judged(const shadow_totals *t, shadow_terms terms, shadow_judgement wanted)
+{
+    assert_int_equal(shadow_judge(t, &terms), wanted);
+}
+
 static void test_judgement(void **state)
 {
     (void)state;
     shadow_totals t = {.compared = 10, .criticals = 3};
-    assert_int_equal(shadow_judge(&t, false, 10, false), SHADOW_FITS);
-    assert_int_equal(shadow_judge(&t, false, 11, false), SHADOW_TOO_FEW);
-    assert_int_equal(shadow_judge(&t, false, 11, true), SHADOW_FITS);
-    assert_int_equal(shadow_judge(&t, true, 10, false), SHADOW_RESTS);
-    assert_int_equal(shadow_judge(&t, true, 10, true), SHADOW_FITS);
+    judged(&t, (shadow_terms){10, 3, false, false, false}, SHADOW_FITS);
+    judged(&t, (shadow_terms){11, 3, false, false, false}, SHADOW_TOO_FEW);
+    judged(&t, (shadow_terms){11, 3, false, false, true}, SHADOW_FITS);
+    judged(&t, (shadow_terms){10, 4, false, false, false}, SHADOW_TOO_FEW_CRITICALS);
+    judged(&t, (shadow_terms){10, 4, false, false, true}, SHADOW_FITS);
+    judged(&t, (shadow_terms){10, 3, true, false, false}, SHADOW_RESTS);
+    judged(&t, (shadow_terms){10, 3, true, false, true}, SHADOW_FITS);
+    judged(&t, (shadow_terms){10, 3, false, true, false}, SHADOW_LACKS_MODEL);
+    judged(&t, (shadow_terms){10, 3, false, true, true}, SHADOW_LACKS_MODEL);
     t.skipped[SHADOW_SKIP_FAILED] = 1;
-    assert_int_equal(shadow_judge(&t, false, 10, false), SHADOW_FAILS);
-    assert_int_equal(shadow_judge(&t, false, 10, true), SHADOW_FITS);
+    judged(&t, (shadow_terms){10, 3, false, false, false}, SHADOW_FAILS);
+    judged(&t, (shadow_terms){10, 3, false, false, true}, SHADOW_FITS);
     t.criticals_lowered = 1;
-    assert_int_equal(shadow_judge(&t, false, 10, false), SHADOW_LOWERS_CRITICALS);
-    assert_int_equal(shadow_judge(&t, false, 10, true), SHADOW_LOWERS_CRITICALS);
+    judged(&t, (shadow_terms){10, 3, false, false, false}, SHADOW_LOWERS_CRITICALS);
+    judged(&t, (shadow_terms){10, 3, false, false, true}, SHADOW_LOWERS_CRITICALS);
 }
 
 /* ---- with a thread: rules only, which need no bundle ---- */
