@@ -2,6 +2,7 @@
 #include "base/cpu.h"
 
 #include <stdatomic.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -88,4 +89,23 @@ bool cpu_level_from_name(const char *name, cpu_level *out)
             return true;
         }
     return false;
+}
+
+void cpu_name(char *out, size_t size)
+{
+    static const char key[] = "model name";
+    char line[512];
+    FILE *file = fopen("/proc/cpuinfo", "re");
+    (void)snprintf(out, size, "unknown");
+    while (file != NULL && fgets(line, sizeof line, file) != NULL) {
+        char *value = strchr(line, ':');
+        if (strncmp(line, key, sizeof key - 1) != 0 || value == NULL)
+            continue;
+        value += 1 + strspn(value + 1, " \t");
+        value[strcspn(value, "\n")] = '\0';
+        (void)snprintf(out, size, "%s", value);
+        break;
+    }
+    if (file != NULL)
+        (void)fclose(file);
 }

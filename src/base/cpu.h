@@ -10,6 +10,7 @@
 #define ALF_BASE_CPU_H
 
 #include <stdbool.h>
+#include <stddef.h>
 
 typedef enum cpu_level {
     CPU_PORTABLE,
@@ -28,6 +29,9 @@ bool cpu_has(cpu_level level);
 /* Tests and benchmarks: lowers the level of this process from now on, in place of ALF_CPU. What was
  * built before keeps the level it was built for. */
 void cpu_limit(cpu_level highest);
+
+/* What the system calls the CPU, cut to size (at least 1); "unknown" where it does not say. */
+void cpu_name(char *out, size_t size);
 
 const char *cpu_level_name(cpu_level level);
 bool cpu_level_from_name(const char *name, cpu_level *out);

@@ -15,7 +15,8 @@
 enum { MAX_FILE = 512 << 20, MAX_TEXT_FILE = 4 << 20, MAX_CANDIDATES = 4 };
 
 const char *const models_file_names[MODELS_FILE_COUNT] = {
-    "anomaly_detector", "anomaly_scaler", "xgboost", "tfidf_vectorizer", "labels", "manifest"};
+    "anomaly_detector", "anomaly_scaler", "xgboost",  "tfidf_vectorizer",
+    "labels",           "manifest",       "benchmark"};
 
 const char *const models_component_names[MODELS_COMPONENTS] = {"tfidf_xgboost", "anomaly_detector"};
 
@@ -28,6 +29,7 @@ static const char *const candidates[MODELS_FILE_COUNT][MAX_CANDIDATES] = {
      "tfidf_xgboost/vectorizer.joblib"},
     {"labels.json", "tfidf_xgboost/labels.json"},
     {"manifest.json"},
+    {"benchmark.json"},
 };
 
 bool models_is_joblib(const char *path)
@@ -193,6 +195,37 @@ static alf_status read_manifest(models *m, const char *folder, alf_error *err)
     buf_fini(&text);
     m->has_manifest = status == ALF_OK;
     return in_folder(status, "manifest.json", err);
+}
+
+alf_status models_read_benchmark(const char *folder, const models_layout *layout, const manifest *m,
+                                 benchmark *out, alf_error *err)
+{
+    char path[PATH_MAX];
+    buf text;
+    TRY(models_path(folder, layout, MODELS_BENCHMARK, path, err));
+    buf_init(&text);
+    alf_status status = file_read(path, BENCHMARK_MAX_FILE, &text, err);
+    if (status == ALF_OK)
+        status = benchmark_parse(buf_span(&text), out, err);
+    if (status == ALF_OK && (m == NULL || !benchmark_is_of(out, m)))
+        status = error_set(err, ALF_E_MISMATCH,
+                           "is not about the files of the manifest; convert with --benchmark "
+                           "again, or remove it");
+    buf_fini(&text);
+    return in_folder(status, "benchmark.json", err);
+}
+
+/* What only metrics show does not keep a bundle from being used. */
+static void try_benchmark(models *m, const char *folder)
+{
+    alf_error err = {0};
+    if (m->layout.path[MODELS_BENCHMARK][0] == '\0')
+        return;
+    m->has_benchmark =
+        models_read_benchmark(folder, &m->layout, m->has_manifest ? &m->manifest : NULL,
+                              &m->benchmark, &err) == ALF_OK;
+    if (!m->has_benchmark)
+        (void)error_text(&err, m->benchmark_problem, sizeof m->benchmark_problem);
 }
 
 static alf_status take_labels(models *m, const class_labels *labels, alf_error *err)
@@ -409,6 +442,7 @@ alf_status models_open(models *m, const char *folder, const models_options *opti
         TRY(models_want_onnx(folder, &m->layout, err));
     if (m->layout.path[MODELS_MANIFEST][0] != '\0')
         TRY(in_folder(read_manifest(m, folder, err), folder, err));
+    try_benchmark(m, folder);
     TRY(in_folder(find_profile(m, options, err), folder, err));
     return in_folder(open_components(m, folder, options, err), folder, err);
 }
@@ -432,6 +466,27 @@ bool models_use_joblib(const models *m)
         if (m->origin[i] == MODELS_FROM_JOBLIB || m->origin[i] == MODELS_FELL_BACK)
             return true;
     return false;
+}
+
+/* Whether a component runs as it was measured: from the bundle's own files, in the native engine.
+ */
+static bool runs_as_measured(const models *m, models_component which)
+{
+    models_file first = which == MODELS_TEXT ? MODELS_VECTORIZER : MODELS_SCALER;
+    models_file second = which == MODELS_TEXT ? MODELS_CLASSIFIER : MODELS_ANOMALY;
+    return m->origin[which] == MODELS_FROM_ONNX && strcmp(models_run_on(m), "native") == 0 &&
+           strcmp(m->layout.path[first], benchmark_file_names[which][0]) == 0 &&
+           strcmp(m->layout.path[second], benchmark_file_names[which][1]) == 0;
+}
+
+double models_improvement(const models *m, models_component which)
+{
+    bool use[BENCHMARK_MODELS] = {false};
+    if (!m->has_benchmark)
+        return 0;
+    for (models_component i = MODELS_TEXT; i < MODELS_COMPONENTS; i++)
+        use[i] = (which == i || which == MODELS_COMPONENTS) && runs_as_measured(m, i);
+    return benchmark_improvement(&m->benchmark, use);
 }
 
 const char *models_origin_name(models_origin origin)

@@ -7,6 +7,7 @@
 
 #include "engine/chain.h"
 #include "logs/normalise.h"
+#include "model/benchmark.h"
 #include "model/manifest.h"
 
 /* The files a bundle can hold, by what they are. */
@@ -17,10 +18,11 @@ typedef enum models_file {
     MODELS_VECTORIZER,
     MODELS_LABELS,
     MODELS_MANIFEST,
+    MODELS_BENCHMARK,
     MODELS_FILE_COUNT
 } models_file;
 
-enum { MODELS_MAX_CLASSES = 16, MODELS_PATH = 1024 };
+enum { MODELS_MAX_CLASSES = 16, MODELS_PATH = 1024, MODELS_PROBLEM = 256 };
 
 /* The two components that have models. */
 typedef enum models_component { MODELS_TEXT, MODELS_DETECTOR, MODELS_COMPONENTS } models_component;
@@ -95,6 +97,9 @@ typedef struct models {
     models_layout layout;
     bool has_manifest;
     manifest manifest;
+    bool has_benchmark;
+    benchmark benchmark;                    /* nothing depends on it */
+    char benchmark_problem[MODELS_PROBLEM]; /* why it is not used; "": it is, or there is none */
     log_profile profile;
     bool labels_assumed; /* nothing names the classes: alphabetical order of the four categories */
     uint32_t class_count;
@@ -120,6 +125,15 @@ const char *models_lacks(const models *m, const models *than);
 bool models_use_joblib(const models *m);
 /* "onnx" or "joblib"; NULL for an absent component. */
 const char *models_origin_name(models_origin origin);
+
+/* How many times faster the models are that run from this bundle's ONNX files in the native engine
+ * than the joblib models they were made from, as it was measured at conversion; 0: not known, or
+ * none does. which: one component, or MODELS_COMPONENTS for all that were measured together. */
+double models_improvement(const models *m, models_component which);
+
+/* Reads benchmark.json, which must be of the manifest's files. */
+alf_status models_read_benchmark(const char *folder, const models_layout *layout, const manifest *m,
+                                 benchmark *out, alf_error *err);
 
 /* What runs them: "native", "onnxruntime", or "native+onnxruntime" when it is not one for all. */
 const char *models_run_on(const models *m);

@@ -2,6 +2,7 @@
 #define _XOPEN_SOURCE 700 /* realpath */
 #include "cli/commands.h"
 
+#include "base/cpu.h"
 #include "base/embedded.h"
 #include "base/file.h"
 #include "base/span.h"
@@ -27,6 +28,8 @@ typedef struct conversion {
     corpus logs;
     buf anomaly_onnx, classifier_onnx; /* finished files beside the joblib parts */
     parity_result parity;
+    bool timed; /* --benchmark, and there is something to time */
+    benchmark times;
     char texts_sha256[65];
 } conversion;
 
@@ -40,7 +43,7 @@ static const args_option options[] = {
     {"parity", "FILE", "logs to prove the conversion on, beside the built-in ones"},
     {"absent-terms", "HOW",
      "with a finished xgboost.onnx: whether to it a zero is missing (default) or zero"},
-    {"benchmark", NULL, "also time the joblib engine against the ONNX engine"},
+    {"benchmark", NULL, "also time the two engines; writes benchmark.json beside the manifest"},
     {"force", NULL, "replace a bundle that is already there"},
     {"json", NULL, "print the report as JSON"},
     {NULL, NULL, NULL}};
@@ -178,12 +181,38 @@ static alf_status read_absent_terms(conversion *c, const args_values *values, al
     return ALF_OK;
 }
 
-static alf_status prove(conversion *c, alf_error *err)
+static alf_status prove(conversion *c, bool timed, alf_error *err)
 {
-    TRY(parity_check(&c->from, &c->to, c->logs.texts, c->logs.features, c->logs.count, &c->parity,
-                     err));
+    answer_logs logs = {c->logs.count, c->logs.texts, c->logs.features};
+    TRY(parity_check(&c->from, &c->to, &logs, timed ? PARITY_ROUNDS : 1, &c->parity, err));
     c->parity.proof.texts_sha256 = span_of(c->texts_sha256, 64);
     return ALF_OK;
+}
+
+/* A clock that saw nothing go by is taken for a nanosecond. */
+static void take_times(conversion *c, size_t which, bool present, uint64_t joblib_ns,
+                       uint64_t onnx_ns)
+{
+    double logs = (double)c->logs.count * 1000;
+    c->times.models[which] =
+        (benchmark_model){.present = present,
+                          .joblib_us = (double)(joblib_ns > 0 ? joblib_ns : 1) / logs,
+                          .onnx_us = (double)(onnx_ns > 0 ? onnx_ns : 1) / logs};
+    c->timed = c->timed || present;
+}
+
+static void describe_times(conversion *c)
+{
+    char cpu[BENCHMARK_TEXT];
+    char text[BENCHMARK_TEXT + 32];
+    const parity_result *p = &c->parity;
+    cpu_name(cpu, sizeof cpu - 32);
+    (void)snprintf(text, sizeof text, "%s (%s)", cpu, cpu_level_name(cpu_best()));
+    benchmark_set_text(c->times.cpu, text);
+    benchmark_set_text(c->times.converter, "ai-log-filter " ALF_VERSION);
+    c->times.logs = c->logs.count;
+    take_times(c, 0, p->proof.text.present, p->text_joblib_ns, p->text_onnx_ns);
+    take_times(c, 1, p->proof.anomaly.present, p->anomaly_joblib_ns, p->anomaly_onnx_ns);
 }
 
 static void describe(conversion *c)
@@ -287,27 +316,32 @@ static void put_json(const conversion *c, buf *out)
     else
         out->failed = true;
     buf_fini(&text);
+    if (c->timed) {
+        json_write_key(&w, "benchmark");
+        benchmark_put(&c->times, &w);
+    }
     json_write_end_object(&w);
     buf_append_char(out, '\n');
 }
 
 /* A first look at the speed; `bench` measures properly. */
-static void put_times(buf *out, const char *name, double logs, uint64_t joblib_ns, uint64_t onnx_ns)
-{
-    buf_printf(out, "  %-18s %10.2f %10.2f %8.1fx\n", name, (double)joblib_ns / 1000 / logs,
-               (double)onnx_ns / 1000 / logs, (double)joblib_ns / (double)onnx_ns);
-}
-
 static void put_benchmark(const conversion *c, buf *out)
 {
-    const parity_result *p = &c->parity;
-    double logs = (double)c->logs.count;
-    buf_printf(out, "\nMicroseconds per log over the %zu logs of the proof:\n", c->logs.count);
+    if (!c->timed) {
+        buf_append_string(out, "\nNothing to time: no file here was made from a joblib model.\n");
+        return;
+    }
+    buf_printf(out,
+               "\nMicroseconds per log over the %zu logs of the proof, median of %d rounds, joblib "
+               "engine\nagainst ONNX engine, both of this program:\n",
+               c->logs.count, (int)PARITY_ROUNDS);
     buf_printf(out, "  %-18s %10s %10s %9s\n", "", "joblib", "ONNX", "speedup");
-    if (p->proof.text.present)
-        put_times(out, "tfidf_xgboost", logs, p->text_joblib_ns, p->text_onnx_ns);
-    if (p->proof.anomaly.present)
-        put_times(out, "anomaly_detector", logs, p->anomaly_joblib_ns, p->anomaly_onnx_ns);
+    for (size_t i = 0; i < BENCHMARK_MODELS; i++) {
+        const benchmark_model *m = &c->times.models[i];
+        if (m->present)
+            buf_printf(out, "  %-18s %10.2f %10.2f %8.1fx\n", benchmark_model_names[i],
+                       m->joblib_us, m->onnx_us, m->joblib_us / m->onnx_us);
+    }
 }
 
 /* ---- the command ---- */
@@ -321,11 +355,14 @@ static alf_status convert(conversion *c, const args_values *values, alf_error *e
     TRY(bundle_build(&c->to, &c->from, parts, err));
     TRY(read_absent_terms(c, values, err));
     TRY(read_logs(c, values, err));
-    TRY(prove(c, err));
+    bool timed = args_flag(&command_convert, values, "benchmark");
+    TRY(prove(c, timed, err));
     describe(c);
+    if (timed)
+        describe_times(c);
     if (!parity_holds(&c->parity))
         return ALF_OK; /* reported by the caller; nothing is written */
-    return bundle_save(&c->to, &c->manifest, c->output,
+    return bundle_save(&c->to, &c->manifest, c->timed ? &c->times : NULL, c->output,
                        args_flag(&command_convert, values, "force"), err);
 }
 

@@ -190,10 +190,34 @@ static void put_proof(validation *v, const manifest *m)
     buf_append_char(&v->details, '\n');
 }
 
+/* m NULL: there is no manifest. */
+static void check_benchmark(validation *v, const manifest *m)
+{
+    alf_error err = {0};
+    benchmark b;
+    if (v->layout.path[MODELS_BENCHMARK][0] == '\0')
+        return;
+    buf_append_string(&v->details, "\nbenchmark (benchmark.json)\n");
+    if (models_read_benchmark(v->folder, &v->layout, m, &b, &err) != ALF_OK) {
+        complain_error(v, &err);
+        return;
+    }
+    for (size_t i = 0; i < BENCHMARK_MODELS; i++)
+        if (b.models[i].present)
+            buf_printf(&v->details, "  %s: joblib %.2f us a log, ONNX %.2f us, %.1f times faster\n",
+                       benchmark_model_names[i], b.models[i].joblib_us, b.models[i].onnx_us,
+                       b.models[i].joblib_us / b.models[i].onnx_us);
+    buf_printf(&v->details,
+               "  measured at conversion over %" PRIu64 " logs on %s; both engines are those of %s\n",
+               b.logs, b.cpu, b.converter);
+}
+
 static void check_manifest(validation *v)
 {
-    if (v->layout.path[MODELS_MANIFEST][0] == '\0')
+    if (v->layout.path[MODELS_MANIFEST][0] == '\0') {
+        check_benchmark(v, NULL);
         return;
+    }
     char path[PATH_MAX];
     alf_error err = {0};
     arena a;
@@ -213,6 +237,7 @@ static void check_manifest(validation *v)
         put_proof(v, m);
         for (size_t i = 0; i < m->file_count; i++)
             check_entry(v, &m->files[i]);
+        check_benchmark(v, m);
     } else
         complain_error(v, &err);
     buf_append_char(&v->details, '\n');

@@ -230,7 +230,24 @@ static alf_status save_one(bundle *b, manifest *m, size_t i, const char *folder,
     return ALF_OK;
 }
 
-static alf_status save_all(bundle *b, manifest *m, const char *folder, alf_error *err)
+static alf_status save_benchmark(benchmark *times, const manifest *m, const char *folder,
+                                 alf_error *err)
+{
+    char path[PATH_MAX];
+    buf text;
+    TRY(benchmark_bind(times, m, err));
+    TRY(file_join(path, sizeof path, folder, "benchmark.json", err));
+    buf_init(&text);
+    benchmark_write(times, &text);
+    alf_status status = buf_status(&text, err);
+    if (status == ALF_OK)
+        status = file_write(path, buf_span(&text), err);
+    buf_fini(&text);
+    return status;
+}
+
+static alf_status save_all(bundle *b, manifest *m, benchmark *times, const char *folder,
+                           alf_error *err)
 {
     char path[PATH_MAX];
     buf text;
@@ -242,7 +259,7 @@ static alf_status save_all(bundle *b, manifest *m, const char *folder, alf_error
     if (status == ALF_OK)
         status = file_write(path, buf_span(&text), err);
     buf_fini(&text);
-    return status;
+    return status == ALF_OK && times != NULL ? save_benchmark(times, m, folder, err) : status;
 }
 
 static alf_status system_error(alf_error *err, const char *what, const char *path)
@@ -297,7 +314,8 @@ static alf_status check_target(const char *folder, bool force, alf_error *err)
     return ALF_E_IO;
 }
 
-alf_status bundle_save(bundle *b, manifest *m, const char *folder, bool force, alf_error *err)
+alf_status bundle_save(bundle *b, manifest *m, benchmark *times, const char *folder, bool force,
+                       alf_error *err)
 {
     char target[PATH_MAX];
     char temporary[PATH_MAX];
@@ -311,7 +329,7 @@ alf_status bundle_save(bundle *b, manifest *m, const char *folder, bool force, a
         return error_set(err, ALF_E_LIMIT, "the path is empty or too long: %.100s", folder);
     TRY(check_target(target, force, err));
     TRY(file_make_directories(temporary, err));
-    alf_status status = save_all(b, m, temporary, err);
+    alf_status status = save_all(b, m, times, temporary, err);
     if (status == ALF_OK)
         status = put_in_place(temporary, target, err);
     if (status != ALF_OK)

@@ -7,6 +7,7 @@
 
 #include "base/buf.h"
 #include "convert/source.h"
+#include "model/benchmark.h"
 
 enum { BUNDLE_SCALER, BUNDLE_ANOMALY, BUNDLE_VECTORIZER, BUNDLE_CLASSIFIER, BUNDLE_FILES };
 
@@ -41,8 +42,10 @@ alf_status bundle_build(bundle *b, const source *s, bundle_parts parts, alf_erro
 alf_status bundle_scaler(const value *object, buf *out, uint32_t *feature_count, alf_error *err);
 alf_status bundle_vectorizer(const value *object, buf *out, alf_error *err);
 
-/* Writes the files and the manifest (whose file entries it fills) into a new folder beside `folder`
- * and renames it into place. An existing folder is replaced only with `force`. */
-alf_status bundle_save(bundle *b, manifest *m, const char *folder, bool force, alf_error *err);
+/* Writes the files, the manifest (whose file entries it fills) and the benchmark (NULL: there is
+ * none; its hashes are filled) into a new folder beside `folder` and renames it into place. An
+ * existing folder is replaced only with `force`. */
+alf_status bundle_save(bundle *b, manifest *m, benchmark *times, const char *folder, bool force,
+                       alf_error *err);
 
 #endif

@@ -52,6 +52,17 @@ static void put_models(const models *m, buf *out)
                            (double)m->layout.size[files[i]] / 1024);
 }
 
+/* Absent where nothing was measured, or what runs is not what was. */
+static void put_improvement(const models *m, buf *out)
+{
+    double times = models_improvement(m, MODELS_COMPONENTS);
+    if (times > 0)
+        gauge(out, "ai_filter_onnx_performance_improvement",
+              "How many times faster than this program's own joblib engine the ONNX models were "
+              "when convert --benchmark measured them, on the machine that converted.",
+              times);
+}
+
 static void put_breakers(classifier *k, buf *out)
 {
     uint64_t now = clock_now();
@@ -124,6 +135,7 @@ static void put_state(connection *c, buf *out)
     server *s = c->worker->server;
     const generation *g = c->worker->use->of;
     put_models(&g->classifier->models, out);
+    put_improvement(&g->classifier->models, out);
     put_breakers(g->classifier, out);
     put_reloads(s, out);
     shadow_metrics(s, g, out);

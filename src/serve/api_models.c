@@ -102,6 +102,8 @@ static void put_models(json_writer *w, const health *h, const models *m)
 {
     static const models_file files[ALF_COMPONENTS] = {MODELS_FILE_COUNT, MODELS_CLASSIFIER,
                                                       MODELS_ANOMALY};
+    static const models_component components[ALF_COMPONENTS] = {MODELS_COMPONENTS, MODELS_TEXT,
+                                                                MODELS_DETECTOR};
     json_write_key(w, "models");
     json_write_begin_object(w);
     for (int i = 0; i < ALF_COMPONENTS; i++) {
@@ -114,6 +116,11 @@ static void put_models(json_writer *w, const health *h, const models *m)
         if (files[i] != MODELS_FILE_COUNT && m->layout.size[files[i]] > 0) {
             json_write_key(w, "size_kb");
             json_write_double(w, (double)m->layout.size[files[i]] / 1024);
+        }
+        double times = i > 0 ? models_improvement(m, components[i]) : 0;
+        if (times > 0) {
+            json_write_key(w, "improvement");
+            json_write_double(w, times);
         }
         json_write_end_object(w);
     }

@@ -113,6 +113,18 @@ static void say_proof(const char *bundle, const replay *proof)
     log_send(&m);
 }
 
+/* A wrong benchmark.json costs a metric, not the service. */
+static void warn_of_benchmark(const generation *g)
+{
+    log_message m;
+    if (g->classifier->models.benchmark_problem[0] == '\0')
+        return;
+    log_start(&m, LOG_LEVEL_WARNING,
+              "benchmark.json is not used; ai_filter_onnx_performance_improvement is absent");
+    log_string(&m, "error", g->classifier->models.benchmark_problem);
+    log_send(&m);
+}
+
 void control_use(server *s, generation *g)
 {
     log_level level = LOG_LEVEL_INFO;
@@ -123,6 +135,7 @@ void control_use(server *s, generation *g)
         say_proof(g->plan.classifier.bundle, &g->proof);
     if (g->shadow != NULL)
         say_proof(g->plan.shadow.bundle, &g->shadow->proof);
+    warn_of_benchmark(g);
     generation_release(s->current);
     s->current = g;
 }

@@ -51,7 +51,7 @@ static const schema schemas[] = {
                                                                  ",\"total_logs\":" COUNT)},
     {"Model", OBJECT("\"loaded\",\"circuit_open\"",
                      "\"loaded\":" BOOLEAN ",\"circuit_open\":" BOOLEAN ",\"model_format\":" STRING
-                     ",\"fell_back\":" BOOLEAN ",\"size_kb\":" NUMBER)},
+                     ",\"fell_back\":" BOOLEAN ",\"size_kb\":" NUMBER ",\"improvement\":" NUMBER)},
     {"Proof", OBJECT("\"replayed_logs\"", "\"replayed_logs\":" COUNT ",\"not_proved\":" STRING)},
     {"Models",
      OBJECT("\"models\",\"inference_engine\",\"generation\",\"path\",\"files\",\"proof\"",

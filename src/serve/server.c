@@ -282,6 +282,8 @@ static void report_generation(const generation *g, buf *out)
     buf_printf(out, "rules        %zu%s, %s\n", ruleset_rule_count(g->classifier->rules),
                g->classifier->rules_built_in ? " (built in)" : "",
                pattern_machine_code() ? "as machine code" : "interpreted");
+    if (m->benchmark_problem[0] != '\0')
+        buf_printf(out, "benchmark    not used: %s\n", m->benchmark_problem);
     if (g->shadow != NULL) {
         buf_printf(
             out,

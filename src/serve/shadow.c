@@ -59,7 +59,7 @@ static alf_status hash_files(const char *folder, const models *m, shadow_files *
 {
     char path[PATH_MAX];
     for (int i = 0; i < MODELS_FILE_COUNT; i++) {
-        if (m->layout.path[i][0] == '\0')
+        if (m->layout.path[i][0] == '\0' || i == MODELS_BENCHMARK)
             continue;
         buf data;
         buf_init(&data);

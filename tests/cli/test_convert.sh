@@ -31,7 +31,25 @@ jq -e '.proof.tfidf_xgboost.label_mismatches == 0 and .proof.anomaly_detector.la
 expect 3 'already holds a bundle' convert --input "$sample" --output "$work/b"
 sha256sum "$work"/b/* | sed "s|$work/b/||" >"$work/first"
 expect 0 'Microseconds per log' convert --input "$sample" --output "$work/b" --force --benchmark
-sha256sum "$work"/b/* | sed "s|$work/b/||" | cmp -s - "$work/first" || fail "a second conversion differs"
+sha256sum "$work"/b/*.onnx "$work/b/manifest.json" | sed "s|$work/b/||" | sort -k 2 | cmp -s - "$work/first" || fail "a second conversion differs"
+
+# What --benchmark measured is in a file of its own, tied to the files that it is about.
+jq -e '.format == 1 and .engine == "native" and .logs > 100 and (.cpu | length) > 0 and
+       ([.models[] | .joblib_us > 0 and .onnx_us > 0 and (.improvement - .joblib_us / .onnx_us | fabs) < 1e-6] == [true, true])' \
+    "$work/b/benchmark.json" >/dev/null || fail "benchmark: $(cat "$work/b/benchmark.json")"
+jq -r '.models[].files | to_entries[] | .value + "  " + .key' "$work/b/benchmark.json" | sort -k 2 >"$work/named"
+grep -v manifest.json "$work/first" | cmp -s - "$work/named" || fail "benchmark.json is of other files: $(cat "$work/named")"
+expect 0 'tfidf_xgboost: joblib [0-9.]+ us a log, ONNX [0-9.]+ us, [0-9.]+ times faster' validate "$work/b" --deep
+grep -q 'measured at conversion over [0-9]* logs on ' "$work/out" || fail "validate does not say where it was measured"
+for wrong in '{}' '[' '{"format": 1, "x": 2}'; do
+    printf '%s' "$wrong" >"$work/b/benchmark.json"
+    expect 1 'benchmark.json' validate "$work/b"
+    expect 0 '"category"' classify --model "$work/b" --quiet "$sample/parity.txt"
+done
+expect 0 '"benchmark":\{"format":1' convert --input "$sample" --output "$work/t" --benchmark --json
+expect 0 'Bundle written' convert --input "$sample" --output "$work/b" --force
+[ -e "$work/b/benchmark.json" ] && fail "a conversion without --benchmark left the old one"
+expect 0 'ready' validate "$work/b"
 mkdir "$work/other" && touch "$work/other/precious"
 expect 3 'not a bundle' convert --input "$sample" --output "$work/other" --force
 [ -f "$work/other/precious" ] || fail "a foreign folder was touched"
@@ -54,6 +72,8 @@ find "$work" -maxdepth 1 -name '*.new-*' | grep -q . && fail "a temporary folder
 # A finished classifier beside a joblib vectorizer: what an absent term is to it, the user says.
 mkdir "$work/finished" && cp "$work/b/xgboost.onnx" "$work/finished/" &&
     cp "$source_dir/tests/unit/convert/fixtures/sklearn/0.19-tfidf.joblib" "$work/finished/tfidf_vectorizer.joblib"
+expect 0 'Nothing to time' convert --input "$work/finished" --output "$work/f-none" --benchmark
+[ -e "$work/f-none/benchmark.json" ] && fail "a benchmark of nothing"
 for terms in missing zero; do
     expect 0 'copied: no joblib model' convert --input "$work/finished" --output "$work/f-$terms" --absent-terms $terms
     jq -e ".absent_terms == \"$terms\"" "$work/f-$terms/manifest.json" >/dev/null || fail "--absent-terms $terms is not kept"

@@ -27,7 +27,8 @@ static inline void sample_bundle_prove(const source *from, const bundle *to, par
     corpus_init(&logs);
     must(corpus_add(&logs, embedded_parity, LOG_INPUT_TEXT, LOG_PROFILE_PIPELINE, 0, &err), &err);
     must(corpus_sha256(&logs, hex, &err), &err);
-    must(parity_check(from, to, logs.texts, logs.features, logs.count, proof, &err), &err);
+    answer_logs seen = {logs.count, logs.texts, logs.features};
+    must(parity_check(from, to, &seen, 1, proof, &err), &err);
     corpus_fini(&logs);
     assert_true(parity_holds(proof));
     m->proof = proof->proof;
@@ -53,7 +54,7 @@ static inline void sample_bundle_make(sample_bundle *b)
     m.profile = SPAN_LITERAL("pipeline");
     m.labels = to.labels;
     sample_bundle_prove(&from, &to, &proof, hex, &m);
-    must(bundle_save(&to, &m, b->folder, false, &err), &err);
+    must(bundle_save(&to, &m, NULL, b->folder, false, &err), &err);
     bundle_fini(&to);
     source_close(&from);
 }

@@ -106,7 +106,7 @@ static int make_bundle(void **state)
     m.converter = SPAN_LITERAL("test");
     m.profile = SPAN_LITERAL("serving");
     m.labels = to.labels;
-    must(bundle_save(&to, &m, made, false, &err), &err);
+    must(bundle_save(&to, &m, NULL, made, false, &err), &err);
     bundle_fini(&to);
     source_close(&from);
     join(folder, root, "folder");
