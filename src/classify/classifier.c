@@ -26,6 +26,7 @@ typedef struct row_range {
 
 struct classifier_session {
     classifier *shared;
+    tally counts;
     ruleset_scratch *rules;
     text_chain_session text;
     anomaly_chain_session anomaly;
@@ -108,6 +109,7 @@ alf_status classifier_open(const classifier_options *options, classifier **out, 
     classifier *c = mem_calloc(1, sizeof *c);
     if (c == NULL)
         return error_nomem(err, "a classifier");
+    tally_book_init(&c->counts);
     alf_status status = open_parts(c, options, err);
     if (status != ALF_OK) {
         classifier_free(c);
@@ -123,6 +125,7 @@ void classifier_free(classifier *c)
         return;
     for (int i = 0; i < COMPONENTS; i++)
         breaker_fini(&c->breakers[i]);
+    tally_book_fini(&c->counts);
     models_close(&c->models);
     ruleset_free(c->rules);
     mem_free(c);
@@ -180,6 +183,7 @@ alf_status classifier_session_new(classifier *c, classifier_session **out, alf_e
     if (s == NULL)
         return error_nomem(err, "a session");
     s->shared = c;
+    tally_open(&c->counts, &s->counts);
     alf_status status = open_session(s, err);
     if (status != ALF_OK) {
         classifier_session_free(s);
@@ -193,6 +197,7 @@ void classifier_session_free(classifier_session *s)
 {
     if (s == NULL)
         return;
+    tally_close(&s->shared->counts, &s->counts);
     ruleset_scratch_free(s->rules);
     text_chain_session_fini(&s->text);
     anomaly_chain_session_fini(&s->anomaly);
@@ -208,17 +213,13 @@ uint64_t classifier_session_model_time(const classifier_session *s)
 
 /* ---- counting ---- */
 
-static void count(atomic_uint_fast64_t *counter, uint64_t n)
+/* A component has run since `start`; the time now, at which the next may start. */
+static uint64_t count_component(classifier_session *s, int component, size_t logs, uint64_t start)
 {
-    atomic_fetch_add_explicit(counter, n, memory_order_relaxed);
-}
-
-static uint64_t count_component(classifier *c, int component, size_t logs, uint64_t start)
-{
-    uint64_t took = clock_now() - start;
-    count(&c->counters[component].logs, logs);
-    count(&c->counters[component].nanoseconds, took);
-    return took;
+    uint64_t now = clock_now();
+    tally_add(&s->counts.components[component].logs, logs);
+    tally_add(&s->counts.components[component].nanoseconds, now - start);
+    return now;
 }
 
 static bool is_allowed(classifier *c, int component)
@@ -228,21 +229,20 @@ static bool is_allowed(classifier *c, int component)
 }
 
 /* Reports a run to the component's breaker. */
-static void settle(classifier *c, int component, bool done, size_t failures)
+static void settle(classifier_session *s, int component, bool done, size_t failures)
 {
-    breaker *b = &c->breakers[component];
+    breaker *b = &s->shared->breakers[component];
     if (!done)
         breaker_failure(b, clock_now());
     else if (!breaker_is_calm(b))
         breaker_success(b, clock_now());
     if (failures > 0)
-        count(&c->counters[component].failures, failures);
+        tally_add(&s->counts.components[component].failures, failures);
 }
 
 void classifier_count_late(classifier *c, size_t n)
 {
-    count(&c->logs, n);
-    count(&c->fail_open, n);
+    tally_add_late(&c->counts, n);
 }
 
 /* ---- stages ---- */
@@ -274,7 +274,7 @@ static void match_rules(classifier_session *s, size_t i)
     alf_status status = ruleset_match(c->rules, s->rules, &s->matches[i], &err);
     /* A text on which a pattern runs away is that text's doing: it fails open alone. Were it to
      * count, five such logs would open the circuit for all. */
-    settle(c, COMPONENT_RULES, status == ALF_OK || status == ALF_E_LIMIT, status != ALF_OK);
+    settle(s, COMPONENT_RULES, status == ALF_OK || status == ALF_E_LIMIT, status != ALF_OK);
     if (status != ALF_OK)
         s->failed[i] = status == ALF_E_LIMIT ? "rules_limit" : "rules_error";
 }
@@ -350,7 +350,7 @@ static void run_text(classifier_session *s)
                                                        : "tfidf_xgboost_error";
         failures++;
     }
-    settle(c, COMPONENT_TEXT, !broken, failures);
+    settle(s, COMPONENT_TEXT, !broken, failures);
 }
 
 /* false: what the model says is no answer. */
@@ -387,7 +387,7 @@ static void run_anomaly(classifier_session *s)
             s->failed[s->row[k]] = status == ALF_OK ? "model_output" : "anomaly_detector_error";
         failures++;
     }
-    settle(c, COMPONENT_ANOMALY, failures == 0, failures);
+    settle(s, COMPONENT_ANOMALY, failures == 0, failures);
 }
 
 static void decide(classifier_session *s, size_t i, verdict *out)
@@ -418,28 +418,35 @@ static void run_rows(classifier_session *s, const log_event *events, size_t n, v
         if (s->failed[i] == NULL)
             match_rules(s, i);
     }
-    (void)count_component(s->shared, COMPONENT_RULES, n, start);
+    (void)count_component(s, COMPONENT_RULES, n, start);
     for (size_t i = 0; i < n; i++)
         if (!verdicts[i].compliance_bypassed && s->failed[i] == NULL)
             prepare_row(s, &events[i], i);
 }
 
+/* The models, on the rows that have reached them. */
+static void run_models(classifier_session *s)
+{
+    const models *m = &s->shared->models;
+    uint64_t start = clock_now(), now = start;
+    if (m->has_text) {
+        run_text(s);
+        now = count_component(s, COMPONENT_TEXT, s->rows, now);
+    }
+    if (m->has_anomaly) {
+        run_anomaly(s);
+        now = count_component(s, COMPONENT_ANOMALY, s->rows, now);
+    }
+    s->model_time += now - start;
+}
+
 static void run_chunk(classifier_session *s, const log_event *events, size_t n, verdict *verdicts)
 {
-    classifier *c = s->shared;
     s->rows = 0;
     buf_clear(&s->texts);
     run_rows(s, events, n, verdicts);
-    if (c->models.has_text && s->rows > 0) {
-        uint64_t start = clock_now();
-        run_text(s);
-        s->model_time += count_component(c, COMPONENT_TEXT, s->rows, start);
-    }
-    if (c->models.has_anomaly && s->rows > 0) {
-        uint64_t start = clock_now();
-        run_anomaly(s);
-        s->model_time += count_component(c, COMPONENT_ANOMALY, s->rows, start);
-    }
+    if (s->rows > 0)
+        run_models(s);
     size_t bypassed = 0, failed = 0;
     for (size_t i = 0; i < n; i++) {
         if (verdicts[i].compliance_bypassed)
@@ -448,9 +455,9 @@ static void run_chunk(classifier_session *s, const log_event *events, size_t n, 
             decide(s, i, &verdicts[i]);
         failed += verdicts[i].fail_open_used;
     }
-    count(&c->bypassed, bypassed);
-    count(&c->fail_open, failed);
-    count(&c->logs, n);
+    tally_add(&s->counts.bypassed, bypassed);
+    tally_add(&s->counts.fail_open, failed);
+    tally_add(&s->counts.logs, n);
 }
 
 void classifier_run(classifier_session *s, const log_event *events, size_t n, verdict *verdicts)

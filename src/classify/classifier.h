@@ -11,9 +11,8 @@
 #include "classify/ensemble.h"
 #include "classify/models.h"
 #include "classify/ruleset.h"
+#include "classify/tally.h"
 #include "logs/event.h"
-
-#include <stdatomic.h>
 
 typedef struct classifier_options {
     const char *bundle;     /* folder */
@@ -24,20 +23,12 @@ typedef struct classifier_options {
 
 void classifier_options_init(classifier_options *options); /* defaults; bundle NULL */
 
-/* Counters of one component; read without a lock at any time. */
-typedef struct classifier_counter {
-    atomic_uint_fast64_t logs;
-    atomic_uint_fast64_t nanoseconds;
-    atomic_uint_fast64_t failures; /* logs it failed on */
-} classifier_counter;
-
 typedef struct classifier {
     models models;
     ruleset *rules;
     ensemble_config ensemble;
     breaker breakers[COMPONENTS];
-    classifier_counter counters[COMPONENTS];
-    atomic_uint_fast64_t logs, fail_open, bypassed;
+    tally_book counts;
     bool rules_built_in;
 } classifier;
 

@@ -217,17 +217,17 @@ void alf_get_health_status(const alf_classifier *handle, alf_health *out)
 
 void alf_get_performance_statistics(const alf_classifier *handle, alf_statistics *out)
 {
-    const classifier *c = handle->inner;
-    *out = (alf_statistics){.logs = atomic_load(&c->logs),
-                            .fail_open = atomic_load(&c->fail_open),
-                            .compliance_bypassed = atomic_load(&c->bypassed)};
+    classifier_counts counts;
+    tally_sum(&handle->inner->counts, &counts);
+    *out = (alf_statistics){
+        .logs = counts.logs, .fail_open = counts.fail_open, .compliance_bypassed = counts.bypassed};
     for (int i = 0; i < COMPONENTS; i++) {
-        uint64_t logs = atomic_load(&c->counters[i].logs);
-        double nanoseconds = (double)atomic_load(&c->counters[i].nanoseconds);
+        const component_counts *from = &counts.components[i];
+        double nanoseconds = (double)from->nanoseconds;
         out->components[i] = (alf_component_statistics){
             .name = classifier_component_names[i],
-            .logs = logs,
-            .failures = atomic_load(&c->counters[i].failures),
-            .avg_inference_time_ms = logs > 0 ? nanoseconds / 1e6 / (double)logs : 0};
+            .logs = from->logs,
+            .failures = from->failures,
+            .avg_inference_time_ms = from->logs > 0 ? nanoseconds / 1e6 / (double)from->logs : 0};
     }
 }

@@ -158,16 +158,15 @@ void api_models(connection *c, alf_span body)
 
 /* ---- /stats ---- */
 
-static void put_component(json_writer *w, const char *name, const classifier_counter *counter)
+static void put_component(json_writer *w, const char *name, const component_counts *counts)
 {
-    uint64_t logs = atomic_load_explicit(&counter->logs, memory_order_relaxed);
-    uint64_t ns = atomic_load_explicit(&counter->nanoseconds, memory_order_relaxed);
     json_write_key(w, name);
     json_write_begin_object(w);
-    member_count(w, "logs", logs);
-    member_count(w, "failures", atomic_load_explicit(&counter->failures, memory_order_relaxed));
+    member_count(w, "logs", counts->logs);
+    member_count(w, "failures", counts->failures);
     json_write_key(w, "avg_inference_time_ms");
-    json_write_double(w, logs > 0 ? (double)ns / 1e6 / (double)logs : 0);
+    json_write_double(w, counts->logs > 0 ? (double)counts->nanoseconds / 1e6 / (double)counts->logs
+                                          : 0);
     json_write_end_object(w);
 }
 
@@ -210,18 +209,18 @@ void api_stats(connection *c, alf_span body)
     buf out;
     json_writer w;
     server *s = c->worker->server;
-    classifier *k = c->worker->use->of->classifier;
+    classifier_counts counts;
     (void)body;
+    tally_sum(&c->worker->use->of->classifier->counts, &counts);
     begin(&out, &w);
     member_count(&w, "uptime_seconds", (clock_now() - s->started) / 1000000000u);
-    member_count(&w, "logs", atomic_load_explicit(&k->logs, memory_order_relaxed));
-    member_count(&w, "fail_open", atomic_load_explicit(&k->fail_open, memory_order_relaxed));
-    member_count(&w, "compliance_bypassed",
-                 atomic_load_explicit(&k->bypassed, memory_order_relaxed));
+    member_count(&w, "logs", counts.logs);
+    member_count(&w, "fail_open", counts.fail_open);
+    member_count(&w, "compliance_bypassed", counts.bypassed);
     json_write_key(&w, "models");
     json_write_begin_object(&w);
     for (int i = 0; i < COMPONENTS; i++)
-        put_component(&w, classifier_component_names[i], &k->counters[i]);
+        put_component(&w, classifier_component_names[i], &counts.components[i]);
     json_write_end_object(&w);
     put_categories(&w, s);
     put_reloads(&w, s);

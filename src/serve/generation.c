@@ -84,19 +84,6 @@ static alf_status prove_all(proof *p, alf_error *err)
     return ALF_OK;
 }
 
-/* The logs of the proof are nobody's. */
-static void forget_counts(classifier *c)
-{
-    atomic_store(&c->logs, 0);
-    atomic_store(&c->fail_open, 0);
-    atomic_store(&c->bypassed, 0);
-    for (int i = 0; i < COMPONENTS; i++) {
-        atomic_store(&c->counters[i].logs, 0);
-        atomic_store(&c->counters[i].nanoseconds, 0);
-        atomic_store(&c->counters[i].failures, 0);
-    }
-}
-
 static alf_status prove_verdicts(classifier *c, pace_cost *cost, alf_error *err)
 {
     proof p = {.reader = log_reader_new(LOG_INPUT_TEXT, 0),
@@ -115,7 +102,7 @@ static alf_status prove_verdicts(classifier *c, pace_cost *cost, alf_error *err)
     mem_free(p.events);
     mem_free(p.verdicts);
     arena_fini(&p.scratch);
-    forget_counts(c);
+    tally_forget(&c->counts); /* the logs of the proof are nobody's */
     return status;
 }
 
@@ -228,7 +215,7 @@ alf_status generation_promote(const generation *g, uint64_t number, generation *
     next->classifier = g->shadow->classifier;
     next->cost = g->shadow->cost;
     next->proof = g->shadow->proof;
-    forget_counts(next->classifier);
+    tally_forget(&next->classifier->counts);
     *out = next;
     return ALF_OK;
 }
