@@ -132,6 +132,10 @@ for where, text in texts():
             known("option", options is not None, where, command)
             for option in re.findall(r"(?<![\w-])--[a-z][a-z0-9-]*", line):
                 known("option", option in (options or ()), where, f"{command} {option}")
+version = subprocess.run([PROGRAM, "version"], capture_output=True, text=True).stdout.split()[1]
+for where, text in texts():
+    for name in re.findall(r"(?:ai-log-filter:|newTag: )(\d+\.\d+\.\d+)", text):
+        equal(name, version, where + ": version of the image")
 with open(SOURCE + "/deploy/prometheus/alerts.yml") as f:
     alerts = set(re.findall(r"- alert: (\w+)", f.read()))
 with open(SOURCE + "/docs/deployment.md") as f:
