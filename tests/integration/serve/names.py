@@ -7,7 +7,8 @@ import subprocess
 
 from harness import *
 
-make_bundle()
+subprocess.run([PROGRAM, "convert", "--input", SOURCE + "/models/sample", "--output", path("bundle"), "--benchmark"], check=True,
+               stdout=subprocess.DEVNULL)  # for the metric that needs it
 KEYS = re.compile(r"(?<![\w./-])((?:model|rules|onnx_runtime|server|security|logging|shadow)(?:\.[a-z_]+)+)(\.?[*{])?")
 NO_KEYS = ("yaml", "yml", "md", "joblib", "onnx", "pem", "key", "csr", "crt", "json", "log", "sh", "c", "h")
 VARIABLES = re.compile(r"(?<![\w])(ALF_[A-Z_]+|ONNX_[A-Z_]+|MODEL_(?:PATH|TYPE))(?![\w*])")
