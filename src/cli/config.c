@@ -175,6 +175,9 @@ static const config_key keys[] = {
     CHOICE("logging.format", serve.log_format, "json", "json text", "ALF_LOG_FORMAT",
            "of its messages on standard error"),
     BOOL("logging.access", serve.log_access, 0, "a message for every request"),
+    BOOL("metrics.legacy_names", serve.legacy_metrics, 1,
+         "also the metrics whose names Prometheus would not choose (..._ms, ..._kb), beside those "
+         "in seconds and bytes; false: promtool check metrics finds nothing"),
     STRING("shadow.path", serve.shadow_path, "", "ALF_SHADOW_PATH",
            "folder of a candidate bundle that serve runs beside the live one (docs/shadow.md)"),
     STRING("shadow.rules_path", serve.shadow_rules_path, "", "ALF_SHADOW_RULES_PATH",

@@ -21,35 +21,43 @@ static void counter(buf *out, const char *name, const char *help, double value)
     metrics_sample(out, name, NULL, 0, value);
 }
 
-static void put_models(const models *m, buf *out)
+/* unit: bytes. */
+static void put_sizes(const models *m, const char *name, const char *help, double unit, buf *out)
 {
-    static const models_file files[] = {MODELS_CLASSIFIER, MODELS_ANOMALY};
-    static const char *const names[] = {"tfidf_xgboost", "anomaly_detector"};
-    const models_component components[] = {MODELS_TEXT, MODELS_DETECTOR};
-    metrics_head(out, "ai_filter_onnx_model_loaded", "gauge", "1: the model runs as ONNX.");
-    for (size_t i = 0; i < 2; i++)
-        metrics_sample(out, "ai_filter_onnx_model_loaded",
-                       &(metrics_label){"model", span_from_string(names[i])}, 1,
-                       m->origin[components[i]] == MODELS_FROM_ONNX);
-    metrics_head(out, "ai_filter_joblib_model_loaded", "gauge",
-                 "1: the model runs from its joblib file.");
-    for (size_t i = 0; i < 2; i++)
-        metrics_sample(out, "ai_filter_joblib_model_loaded",
-                       &(metrics_label){"model", span_from_string(names[i])}, 1,
-                       m->origin[components[i]] == MODELS_FROM_JOBLIB ||
-                           m->origin[components[i]] == MODELS_FELL_BACK);
-    metrics_head(out, "ai_filter_model_fell_back", "gauge",
-                 "1: there is no ONNX file, so the model runs from its joblib file.");
-    for (size_t i = 0; i < 2; i++)
-        metrics_sample(out, "ai_filter_model_fell_back",
-                       &(metrics_label){"model", span_from_string(names[i])}, 1,
-                       m->origin[components[i]] == MODELS_FELL_BACK);
-    metrics_head(out, "ai_filter_onnx_model_size_kb", "gauge", "Size of the model's file in KiB.");
-    for (size_t i = 0; i < 2; i++)
-        if (m->origin[components[i]] == MODELS_FROM_ONNX)
-            metrics_sample(out, "ai_filter_onnx_model_size_kb",
-                           &(metrics_label){"model", span_from_string(names[i])}, 1,
-                           (double)m->layout.size[files[i]] / 1024);
+    static const models_file files[MODELS_COMPONENTS] = {MODELS_CLASSIFIER, MODELS_ANOMALY};
+    metrics_head(out, name, "gauge", help);
+    for (models_component i = MODELS_TEXT; i < MODELS_COMPONENTS; i++)
+        if (m->origin[i] == MODELS_FROM_ONNX)
+            metrics_sample(out, name,
+                           &(metrics_label){"model", span_from_string(models_component_names[i])},
+                           1, (double)m->layout.size[files[i]] / unit);
+}
+
+/* 1 where the model comes from one of these. */
+static void put_origins(const models *m, const char *name, const char *help, unsigned origins,
+                        buf *out)
+{
+    metrics_head(out, name, "gauge", help);
+    for (models_component i = MODELS_TEXT; i < MODELS_COMPONENTS; i++)
+        metrics_sample(out, name,
+                       &(metrics_label){"model", span_from_string(models_component_names[i])}, 1,
+                       (double)(origins >> m->origin[i] & 1u));
+}
+
+static void put_models(const models *m, bool legacy, buf *out)
+{
+    const unsigned onnx = 1u << MODELS_FROM_ONNX;
+    const unsigned fell_back = 1u << MODELS_FELL_BACK;
+    const unsigned joblib = 1u << MODELS_FROM_JOBLIB | fell_back;
+    put_origins(m, "ai_filter_onnx_model_loaded", "1: the model runs as ONNX.", onnx, out);
+    put_origins(m, "ai_filter_joblib_model_loaded", "1: the model runs from its joblib file.",
+                joblib, out);
+    put_origins(m, "ai_filter_model_fell_back",
+                "1: there is no ONNX file, so the model runs from its joblib file.", fell_back,
+                out);
+    if (legacy)
+        put_sizes(m, "ai_filter_onnx_model_size_kb", "Size of the model's file in KiB.", 1024, out);
+    put_sizes(m, "ai_filter_onnx_model_size_bytes", "Size of the model's file.", 1, out);
 }
 
 /* Absent where nothing was measured, or what runs is not what was. */
@@ -134,7 +142,7 @@ static void put_state(connection *c, buf *out)
 {
     server *s = c->worker->server;
     const generation *g = c->worker->use->of;
-    put_models(&g->classifier->models, out);
+    put_models(&g->classifier->models, g->plan.settings.legacy_metrics, out);
     put_improvement(&g->classifier->models, out);
     put_breakers(g->classifier, out);
     put_reloads(s, out);
@@ -168,7 +176,7 @@ void api_metrics(connection *c, alf_span body)
     if (of != NULL) {
         for (unsigned i = 0; i < s->worker_count; i++)
             of[i] = &s->workers[i].metrics;
-        metrics_print(of, s->worker_count, &out);
+        metrics_print(of, s->worker_count, c->worker->use->of->plan.settings.legacy_metrics, &out);
         put_state(c, &out);
     }
     if (of == NULL || out.failed)

@@ -8,11 +8,14 @@
 #define US UINT64_C(1000)
 #define MS UINT64_C(1000000)
 
-const metrics_bounds metrics_milliseconds = {{5 * US, 10 * US, 25 * US, 50 * US, 100 * US, 250 * US,
-                                              500 * US, 1 * MS, 2500 * US, 5 * MS, 10 * MS, 25 * MS,
-                                              50 * MS, 100 * MS, 1000 * MS},
-                                             15,
-                                             1e6};
+#define SHORT_TIMES                                                                                \
+    {                                                                                              \
+        5 * US, 10 * US, 25 * US, 50 * US, 100 * US, 250 * US, 500 * US, 1 * MS, 2500 * US,        \
+            5 * MS, 10 * MS, 25 * MS, 50 * MS, 100 * MS, 1000 * MS                                 \
+    }
+
+const metrics_bounds metrics_milliseconds = {SHORT_TIMES, 15, 1e6};
+const metrics_bounds metrics_milliseconds_base = {SHORT_TIMES, 15, 1e9};
 const metrics_bounds metrics_seconds = {{100 * US, 250 * US, 500 * US, 1 * MS, 2500 * US, 5 * MS,
                                          10 * MS, 25 * MS, 50 * MS, 100 * MS, 250 * MS, 500 * MS,
                                          1000 * MS, 2500 * MS, 5000 * MS, 10000 * MS},

@@ -39,7 +39,9 @@ typedef struct metrics_bounds {
 } metrics_bounds;
 
 extern const metrics_bounds metrics_milliseconds; /* observed in ns, printed in ms */
-extern const metrics_bounds metrics_seconds;      /* observed in ns, printed in s */
+/* The same, printed in s; may be observed as metrics_milliseconds. */
+extern const metrics_bounds metrics_milliseconds_base;
+extern const metrics_bounds metrics_seconds; /* observed in ns, printed in s */
 extern const metrics_bounds metrics_logs;
 
 void metrics_observe(metrics_histogram *h, const metrics_bounds *bounds, uint64_t value,
@@ -92,7 +94,8 @@ typedef struct metrics_label {
 void metrics_sample(buf *out, const char *name, const metrics_label *labels, size_t count,
                     double value);
 
-/* What all workers counted: `sources` are theirs. */
-void metrics_print(metrics *const *sources, size_t count, buf *out);
+/* What all workers counted: `sources` are theirs. legacy: also under names whose units are not base
+ * units (metrics.legacy_names). */
+void metrics_print(metrics *const *sources, size_t count, bool legacy, buf *out);
 
 #endif

@@ -158,20 +158,30 @@ static void print_logs(const sources *s, buf *out)
 
 #define OF(name) offsetof(metrics, name)
 
-static void print_times(const sources *s, buf *out)
+/* The times per log, in one unit. */
+static void print_log_times(const sources *s, const metrics_bounds *bounds, const char *models,
+                            const char *all, buf *out)
 {
     const metrics_label onnx = {"engine", SPAN_LITERAL("onnx")};
     const metrics_label joblib = {"engine", SPAN_LITERAL("joblib")};
-    metrics_head(out, "ai_filter_onnx_inference_time_ms", "histogram",
-                 "Time of the ONNX models per log, in milliseconds.");
-    print_histogram(s, OF(model_time), &metrics_milliseconds, "ai_filter_onnx_inference_time_ms",
-                    NULL, out);
-    metrics_head(out, "ai_filter_inference_time_ms", "histogram",
-                 "Time of the whole classification per log, in milliseconds.");
-    print_histogram(s, OF(inference_time), &metrics_milliseconds, "ai_filter_inference_time_ms",
-                    &onnx, out);
-    print_histogram(s, OF(joblib_time), &metrics_milliseconds, "ai_filter_inference_time_ms",
-                    &joblib, out);
+    const char *unit = bounds->unit < 1e9 ? "milliseconds" : "seconds";
+    char help[128];
+    (void)snprintf(help, sizeof help, "Time of the ONNX models per log, in %s.", unit);
+    metrics_head(out, models, "histogram", help);
+    print_histogram(s, OF(model_time), bounds, models, NULL, out);
+    (void)snprintf(help, sizeof help, "Time of the whole classification per log, in %s.", unit);
+    metrics_head(out, all, "histogram", help);
+    print_histogram(s, OF(inference_time), bounds, all, &onnx, out);
+    print_histogram(s, OF(joblib_time), bounds, all, &joblib, out);
+}
+
+static void print_times(const sources *s, bool legacy, buf *out)
+{
+    if (legacy)
+        print_log_times(s, &metrics_milliseconds, "ai_filter_onnx_inference_time_ms",
+                        "ai_filter_inference_time_ms", out);
+    print_log_times(s, &metrics_milliseconds_base, "ai_filter_onnx_inference_duration_seconds",
+                    "ai_filter_inference_duration_seconds", out);
     metrics_head(out, "ai_filter_http_request_duration_seconds", "histogram",
                  "From the end of a request's head to its answer.");
     print_histogram(s, OF(request_time), &metrics_seconds,
@@ -180,7 +190,7 @@ static void print_times(const sources *s, buf *out)
     print_histogram(s, OF(batch_logs), &metrics_logs, "ai_filter_batch_logs", NULL, out);
 }
 
-void metrics_print(metrics *const *of, size_t count, buf *out)
+void metrics_print(metrics *const *of, size_t count, bool legacy, buf *out)
 {
     static const char *const reason[] = {"reason", NULL};
     static const char *const bypass[] = {"framework", "rule"};
@@ -193,7 +203,7 @@ void metrics_print(metrics *const *of, size_t count, buf *out)
     metrics_head(out, "ai_filter_compliance_bypass_total", "counter",
                  "Logs that regulation covers, not shown to the models.");
     print_labelled(&s, OF(bypass), bypass, out, "ai_filter_compliance_bypass_total");
-    print_times(&s, out);
+    print_times(&s, legacy, out);
     metrics_head(out, "ai_filter_http_requests_total", "counter", "Requests answered.");
     print_labelled(&s, OF(requests), request, out, "ai_filter_http_requests_total");
     metrics_head(out, "ai_filter_http_rejected_total", "counter",

@@ -21,6 +21,7 @@ typedef struct serve_settings {
     double requests_per_second, burst, connections_per_address; /* per client; 0 = no limit */
     const char *log_level, *log_format;
     bool log_access;
+    bool legacy_metrics;
     const char *shadow_path, *shadow_rules_path; /* "" = none; "" = as for the live one */
     double shadow_share, shadow_samples, shadow_slow_ms;
     double shadow_least_logs, shadow_least_criticals; /* before a promotion */

@@ -127,7 +127,7 @@ else
     check "classify in the image" classified
     curl -sf --max-time 5 "http://127.0.0.1:$port/metrics" >"$work/metrics"
     check "metrics" grep -q ai_filter_logs_processed_total "$work/metrics"
-    # Three names with units that Prometheus would not choose are a promise to users.
+    # Three names with units that Prometheus would not choose are a promise to users (metrics.legacy_names).
     clean() {
         promtool check metrics <"$work/metrics" 2>&1 |
             grep -vE '^ai_filter_(inference_time_ms|onnx_inference_time_ms|onnx_model_size_kb) metric names should not contain abbreviated units$' >"$work/lint"

@@ -9,7 +9,7 @@ from harness import *
 
 subprocess.run([PROGRAM, "convert", "--input", SOURCE + "/models/sample", "--output", path("bundle"), "--benchmark"], check=True,
                stdout=subprocess.DEVNULL)  # for the metric that needs it
-KEYS = re.compile(r"(?<![\w./-])((?:model|rules|onnx_runtime|server|security|logging|shadow)(?:\.[a-z_]+)+)(\.?[*{])?")
+KEYS = re.compile(r"(?<![\w./-])((?:model|rules|onnx_runtime|server|security|logging|metrics|shadow)(?:\.[a-z_]+)+)(\.?[*{])?")
 NO_KEYS = ("yaml", "yml", "md", "joblib", "onnx", "pem", "key", "csr", "crt", "json", "log", "sh", "c", "h")
 VARIABLES = re.compile(r"(?<![\w])(ALF_[A-Z_]+|ONNX_[A-Z_]+|MODEL_(?:PATH|TYPE))(?![\w*])")
 METRICS = re.compile(r"(?<![\w/])((?:ai_filter|process)_[a-z_]+)(?![\w*{]*\*)")

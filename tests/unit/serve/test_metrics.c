@@ -44,7 +44,7 @@ static void workers_are_added_up(void **state)
         metrics_observe(&workers[i]->inference_time, &metrics_milliseconds, UINT64_C(1) << 40, 1);
         atomic_store(&workers[i]->connections, 5 - 3 * (int)i);
     }
-    metrics_print(workers, 2, &out);
+    metrics_print(workers, 2, true, &out);
     assert_false(out.failed);
     must_have(&out,
               "\nai_filter_logs_processed_total{category=\"critical\",model=\"fail_open\"} 2\n");
@@ -56,7 +56,16 @@ static void workers_are_added_up(void **state)
                     "ai_filter_inference_time_ms_bucket{le=\"0.25\",engine=\"onnx\"} 8\n");
     must_have(&out, "ai_filter_inference_time_ms_bucket{le=\"+Inf\",engine=\"onnx\"} 10\n");
     must_have(&out, "ai_filter_inference_time_ms_count{engine=\"onnx\"} 10\n");
+    must_have(&out,
+              "ai_filter_inference_duration_seconds_bucket{le=\"5e-05\",engine=\"onnx\"} 0\n"
+              "ai_filter_inference_duration_seconds_bucket{le=\"0.0001\",engine=\"onnx\"} 6\n"
+              "ai_filter_inference_duration_seconds_bucket{le=\"0.00025\",engine=\"onnx\"} 8\n");
     must_have(&out, "\nai_filter_http_connections 7\n");
+    buf_clear(&out);
+    metrics_print(workers, 2, false, &out);
+    must_have(&out, "ai_filter_inference_duration_seconds_count{engine=\"onnx\"} 10\n");
+    buf_append_char(&out, '\0');
+    assert_null(strstr(out.data, "time_ms"));
     buf_fini(&out);
     mem_free(workers[0]);
     mem_free(workers[1]);
