@@ -109,99 +109,11 @@ static bool is_cheaper(const normal_forest *n, const groups *g, uint32_t shift)
 
 /* ---- build ---- */
 
-typedef struct split {
-    double threshold;
-    uint32_t node;
-} split;
-
-/* In the order of the doubles; -0.0 sorts before 0.0, which changes nothing: no x lies between. */
-static uint64_t sort_key(double x)
-{
-    uint64_t bits;
-    memcpy(&bits, &x, sizeof bits);
-    return bits >> 63 != 0 ? ~bits : bits | (uint64_t)1 << 63;
-}
-
-static void insert_splits(split *a, size_t count)
-{
-    for (size_t i = 1; i < count; i++) {
-        split s = a[i];
-        size_t at = i;
-        for (; at > 0 && s.threshold < a[at - 1].threshold; at--)
-            a[at] = a[at - 1];
-        a[at] = s;
-    }
-}
-
-enum { DIGITS = sizeof(uint64_t), FEW = 48, BUCKETS = 1024, MOST_IN_BUCKET = 24 };
-
-/* One bucket for each slice of the range, then insertion, which moves nothing out of its bucket.
- * false, with nothing changed: the values are too unevenly spread for that. */
-static bool sort_by_buckets(split *a, split *room, size_t count)
-{
-    uint32_t ends[BUCKETS + 1] = {0}; /* of bucket b: at b + 1 */
-    double least = a[0].threshold, most = least;
-    for (size_t i = 1; i < count; i++) {
-        least = a[i].threshold < least ? a[i].threshold : least;
-        most = a[i].threshold > most ? a[i].threshold : most;
-    }
-    double scale = (BUCKETS - 1) / (most - least);
-    if (!isfinite(scale) || scale <= 0) /* also where the range is no number */
-        return false;
-    for (size_t i = 0; i < count; i++) {
-        size_t bucket = (size_t)((a[i].threshold - least) * scale);
-        if (bucket >= BUCKETS || ++ends[bucket + 1] > MOST_IN_BUCKET)
-            return false;
-    }
-    for (size_t b = 1; b < BUCKETS; b++)
-        ends[b + 1] += ends[b];
-    for (size_t i = 0; i < count; i++)
-        room[ends[(size_t)((a[i].threshold - least) * scale)]++] = a[i];
-    memcpy(a, room, count * sizeof *a);
-    insert_splits(a, count);
-    return true;
-}
-
-/* Radix sort by bytes, from the lowest; room holds as many. */
-static void sort_by_bytes(split *a, split *room, size_t count)
-{
-    uint32_t starts[DIGITS][256] = {{0}};
-    for (size_t i = 0; i < count; i++)
-        for (size_t d = 0; d < DIGITS; d++)
-            starts[d][sort_key(a[i].threshold) >> 8 * d & 255]++;
-    split *from = a, *to = room;
-    for (size_t d = 0; d < DIGITS; d++) {
-        uint32_t sum = 0;
-        if (starts[d][sort_key(a[0].threshold) >> 8 * d & 255] == count)
-            continue;
-        for (size_t k = 0; k < 256; k++) {
-            uint32_t here = starts[d][k];
-            starts[d][k] = sum;
-            sum += here;
-        }
-        for (size_t i = 0; i < count; i++)
-            to[starts[d][sort_key(from[i].threshold) >> 8 * d & 255]++] = from[i];
-        split *last = from;
-        from = to;
-        to = last;
-    }
-    if (from != a)
-        memcpy(a, from, count * sizeof *a);
-}
-
-static void sort_splits(split *a, split *room, size_t count)
-{
-    if (count <= FEW)
-        insert_splits(a, count);
-    else if (!sort_by_buckets(a, room, count))
-        sort_by_bytes(a, room, count);
-}
-
 typedef struct builder {
     const normal_forest *n;
     forest_bits *b;
     groups groups;
-    split *splits, *room;
+    forest_split *splits, *room;
     uint32_t *first_leaf; /* per node: the leftmost leaf below it, counted within its tree */
     uint32_t *tree;       /* per node */
 } builder;
@@ -216,20 +128,11 @@ static alf_status take_temporary(builder *w, alf_error *err)
     return forest_take_unset(a, n->f->node_count, sizeof *w->tree, &w->tree, err);
 }
 
-/* The elements of a level that holds `count` thresholds. */
-static size_t level_size(size_t count)
-{
-    return (count / KEYS + 2) * KEYS;
-}
-
 static size_t key_count(const groups *g)
 {
     size_t size = KEYS; /* one node to align the others */
-    for (uint32_t c = 0; c < g->count; c++) {
-        size += level_size(g->list[c].count);
-        for (uint32_t left = g->list[c].count; left > KEYS; left /= KEYS)
-            size += level_size(left / KEYS);
-    }
+    for (uint32_t c = 0; c < g->count; c++)
+        size += forest_keys_size(g->list[c].count);
     return size;
 }
 
@@ -241,12 +144,7 @@ static alf_status take_memory(builder *w, size_t rows, arena *memory, alf_error 
     TRY(forest_take_unset(memory, n->split_count, sizeof *b->tests, &b->tests, err));
     TRY(forest_take_unset(memory, key_count(&w->groups), sizeof *b->keys, &b->keys, err));
     TRY(forest_take_unset(memory, rows * b->row_bytes + ROW_ALIGN, 1, &b->table, err));
-    TRY(forest_take(memory, n->f->tree_count, sizeof *b->first, &b->first, err));
-    if (!n->simple)
-        return forest_take_unset(memory, n->leaf_count, sizeof *b->leaves, &b->leaves, err);
-    if (n->f->number == FOREST_F32)
-        return forest_take_unset(memory, n->leaf_count, sizeof *b->narrow, &b->narrow, err);
-    return forest_take_unset(memory, n->leaf_count, sizeof *b->wide, &b->wide, err);
+    return forest_leaves_take(n, memory, &b->leaves, err);
 }
 
 static bool have_all(const builder *w)
@@ -254,18 +152,7 @@ static bool have_all(const builder *w)
     const forest_bits *b = w->b;
     return w->splits != NULL && w->room != NULL && w->first_leaf != NULL && w->tree != NULL &&
            b->columns != NULL && b->tests != NULL && b->keys != NULL && b->table != NULL &&
-           b->first != NULL && (b->leaves != NULL || b->narrow != NULL || b->wide != NULL);
-}
-
-static void put_leaf(forest_bits *b, const forest *f, uint32_t at, uint32_t node)
-{
-    double weight = b->leaves == NULL ? f->leaf_values[f->nodes[node].yes].weight : 0;
-    if (b->leaves != NULL)
-        b->leaves[at] = node;
-    else if (b->narrow != NULL)
-        b->narrow[at] = (float)weight;
-    else
-        b->wide[at] = weight;
+           b->leaves.first != NULL;
 }
 
 /* Parents come before their children. */
@@ -275,14 +162,14 @@ static void number_leaves(const builder *w)
     uint32_t total = 0;
     for (uint32_t t = 0; t < n->f->tree_count; t++) {
         uint32_t root = n->f->roots[t];
-        w->b->first[t] = total;
+        w->b->leaves.first[t] = total;
         w->first_leaf[root] = 0;
         uint32_t end = forest_tree_end(n->f, t);
         for (uint32_t i = root; i < end; i++) {
             const normal_node *node = &n->nodes[i];
             w->tree[i] = t;
             if (node->column == NORMAL_LEAF) {
-                put_leaf(w->b, n->f, total + w->first_leaf[i], i);
+                forest_leaves_put(&w->b->leaves, total + w->first_leaf[i], i);
                 continue;
             }
             w->first_leaf[node->left] = w->first_leaf[i];
@@ -305,9 +192,10 @@ static void sort_columns(const builder *w)
     }
     for (uint32_t i = 0; i < n->f->node_count; i++)
         if (n->nodes[i].column != NORMAL_LEAF)
-            w->splits[g->list[g->of[n->nodes[i].column]].end++] = (split){n->nodes[i].threshold, i};
+            w->splits[g->list[g->of[n->nodes[i].column]].end++] =
+                (forest_split){n->nodes[i].threshold, i};
     for (uint32_t c = 0; c < g->count; c++)
-        sort_splits(w->splits + w->b->columns[c].begin, w->room, g->list[c].count);
+        forest_sort_splits(w->splits + w->b->columns[c].begin, w->room, g->list[c].count);
 }
 
 static void put_test(const builder *w, uint32_t at)
@@ -390,25 +278,14 @@ static void fill_table(const builder *w)
     }
 }
 
-/* The levels of a column; returns where the next may begin. */
+/* The keys of a column; returns where the next may begin. */
 static double *fill_keys(const builder *w, uint32_t c, double *to)
 {
     bits_column *column = &w->b->columns[c];
     uint32_t count = w->groups.list[c].count;
     for (uint32_t i = 0; i < count; i++)
         to[i] = w->splits[column->begin + i].threshold;
-    while (true) {
-        for (size_t i = count; i < level_size(count); i++)
-            to[i] = (double)INFINITY;
-        column->keys[column->levels++] = to;
-        const double *below = to;
-        to += level_size(count);
-        if (count <= KEYS)
-            return to;
-        count /= KEYS;
-        for (size_t i = 0; i < count; i++)
-            to[i] = below[i * KEYS + KEYS - 1];
-    }
+    return forest_keys_fill(&column->keys, to, count);
 }
 
 static void fill(const builder *w)
@@ -434,7 +311,6 @@ bool forest_bits_fit(const normal_forest *n)
 alf_status forest_bits_build(const normal_forest *n, bool forced, cpu_level level, arena *memory,
                              forest_bits **out, alf_error *err)
 {
-    const forest *f = n->f;
     builder w = {.n = n};
     *out = NULL;
     TRY(find_groups(n, &w.groups, err));
@@ -446,12 +322,10 @@ alf_status forest_bits_build(const normal_forest *n, bool forced, cpu_level leve
     TRY(forest_take(memory, 1, sizeof *w.b, &w.b, err));
     if (w.b == NULL)
         return ALF_OK;
-    *w.b = (forest_bits){.f = f,
-                         .shift = shift,
+    *w.b = (forest_bits){.shift = shift,
                          .width = word_width(n),
                          .row_bytes = row_bytes(n),
-                         .column_count = w.groups.count,
-                         .targets = f->target_count > 1 ? n->targets : NULL};
+                         .column_count = w.groups.count};
     w.b->run = forest_bits_run_for(level, w.b->width);
     TRY(take_temporary(&w, err));
     TRY(take_memory(&w, table_rows(&w.groups, shift), memory, err));
