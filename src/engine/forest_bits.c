@@ -13,6 +13,8 @@
  */
 #include "engine/forest_bits.h"
 
+#include "engine/forest_cut.h"
+
 #include <math.h>
 #include <string.h>
 
@@ -93,18 +95,17 @@ static uint32_t choose_shift(const normal_forest *n, const groups *g)
     return 0;
 }
 
-/* Rough costs in cycles: a table row reads 64 bytes a cycle, a test that fails costs one, a column
- * 20, a step of a walk 1.6. */
-static bool is_cheaper(const normal_forest *n, const groups *g, uint32_t shift)
+static double cost_of(const normal_forest *n, const groups *g, uint32_t shift, cpu_level level)
 {
-    double bits = 0, walk = 1.6 * (n->mean_depth + 1) * n->f->tree_count;
+    const forest_costs *costs = forest_costs_of(level);
+    double cost = n->f->tree_count * costs->word;
     for (uint32_t c = 0; c < g->count; c++) {
         uint32_t count = g->list[c].count;
         if (count >> shift > 0 || g->list[c].x != g->list[c].twin)
-            bits += (double)row_bytes(n) / 64;
-        bits += 20 + (count >> shift > 0 ? 1u << shift : count) / 2.0;
+            cost += (double)row_bytes(n) / 64 * costs->line;
+        cost += costs->column + (count >> shift > 0 ? 1u << shift : count) / 2.0 * costs->test;
     }
-    return bits < walk;
+    return cost;
 }
 
 /* ---- build ---- */
@@ -144,7 +145,7 @@ static alf_status take_memory(builder *w, size_t rows, arena *memory, alf_error 
     TRY(forest_take_unset(memory, n->split_count, sizeof *b->tests, &b->tests, err));
     TRY(forest_take_unset(memory, key_count(&w->groups), sizeof *b->keys, &b->keys, err));
     TRY(forest_take_unset(memory, rows * b->row_bytes + ROW_ALIGN, 1, &b->table, err));
-    return forest_leaves_take(n, memory, &b->leaves, err);
+    return forest_leaves_take(n, n->leaf_count, memory, &b->leaves, err);
 }
 
 static bool have_all(const builder *w)
@@ -169,7 +170,8 @@ static void number_leaves(const builder *w)
             const normal_node *node = &n->nodes[i];
             w->tree[i] = t;
             if (node->column == NORMAL_LEAF) {
-                forest_leaves_put(&w->b->leaves, total + w->first_leaf[i], i);
+                forest_leaves_put(&w->b->leaves, total + w->first_leaf[i],
+                                  n->origin != NULL ? n->origin[i] : i);
                 continue;
             }
             w->first_leaf[node->left] = w->first_leaf[i];
@@ -303,21 +305,15 @@ static void fill(const builder *w)
         keys = fill_keys(w, c, keys);
 }
 
-bool forest_bits_fit(const normal_forest *n)
-{
-    return n->most_leaves <= 64 && little_endian();
-}
-
-alf_status forest_bits_build(const normal_forest *n, bool forced, cpu_level level, arena *memory,
-                             forest_bits **out, alf_error *err)
+static alf_status build(const normal_forest *n, double limit, cpu_level level, arena *memory,
+                        forest_bits **out, alf_error *err)
 {
     builder w = {.n = n};
-    *out = NULL;
     TRY(find_groups(n, &w.groups, err));
     if (w.groups.list == NULL || w.groups.of == NULL)
         return ALF_OK;
     uint32_t shift = choose_shift(n, &w.groups);
-    if (shift == 0 || (!forced && !is_cheaper(n, &w.groups, shift)))
+    if (shift == 0 || cost_of(n, &w.groups, shift, level) > limit)
         return ALF_OK;
     TRY(forest_take(memory, 1, sizeof *w.b, &w.b, err));
     if (w.b == NULL)
@@ -325,6 +321,7 @@ alf_status forest_bits_build(const normal_forest *n, bool forced, cpu_level leve
     *w.b = (forest_bits){.shift = shift,
                          .width = word_width(n),
                          .row_bytes = row_bytes(n),
+                         .word_count = n->f->tree_count,
                          .column_count = w.groups.count};
     w.b->run = forest_bits_run_for(level, w.b->width);
     TRY(take_temporary(&w, err));
@@ -334,6 +331,20 @@ alf_status forest_bits_build(const normal_forest *n, bool forced, cpu_level leve
     fill(&w);
     *out = w.b;
     return ALF_OK;
+}
+
+alf_status forest_bits_build(const normal_forest *n, double limit, cpu_level level, arena *memory,
+                             forest_bits **out, alf_error *err)
+{
+    forest_cut cut;
+    bool done;
+    *out = NULL;
+    if (!little_endian())
+        return ALF_OK;
+    if (n->most_leaves <= 64)
+        return build(n, limit, level, memory, out, err);
+    TRY(forest_cut_make(n, memory, &cut, &done, err));
+    return done ? build(&cut.n, limit, level, memory, out, err) : ALF_OK;
 }
 
 size_t forest_bits_scratch(const forest_bits *b)

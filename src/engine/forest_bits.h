@@ -29,6 +29,7 @@ struct forest_bits {
     uint32_t shift;   /* 2^shift tests from one table row to the next */
     uint32_t width;   /* bits of a word: 8, 16, 32 or 64 */
     size_t row_bytes; /* a word for each tree, padded to 64 bytes */
+    uint32_t word_count;
     uint32_t column_count;
     bits_column *columns;
     bits_test *tests; /* column by column */

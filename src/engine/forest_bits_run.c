@@ -76,7 +76,8 @@ ALWAYS void finish_bits(const forest_bits *b, unsigned char *bits, const uint32_
 /* The lowest bit set of the word of a tree. */
 ALWAYS uint32_t lowest_leaf(const leaf_source *s, size_t row, uint32_t tree)
 {
-    const unsigned char *bits = s->data + row * s->stride;
+    const forest_bits *b = s->way;
+    const unsigned char *bits = (const unsigned char *)s->found + row * b->row_bytes;
     if (s->width == 8)
         return (uint32_t)__builtin_ctz(bits[tree]);
     if (s->width == 16)
@@ -94,9 +95,9 @@ ALWAYS void run(const forest_bits *b, const double *x, size_t stride, size_t row
         start_bits(b, x + r * stride, scratch + r * b->row_bytes, failed, search);
         finish_bits(b, scratch + r * b->row_bytes, failed, width);
     }
-    leaf_source source = {.data = scratch, .stride = b->row_bytes, .width = width};
-    forest_leaves_sum(&b->leaves, (tree_range){0, b->leaves.f->tree_count}, &source, lowest_leaf,
-                      TOGETHER, rows, out);
+    leaf_source source = {.way = b, .found = scratch, .width = width};
+    forest_leaves_sum(&b->leaves, (tree_range){0, b->word_count}, &source, lowest_leaf, TOGETHER,
+                      rows, out);
 }
 
 /* ---- one function for each level and width ---- */

@@ -1,5 +1,5 @@
 /*
- * From a checked forest to its normal form, the choice between the two ways, and rows of any type
+ * From a checked forest to its normal form, the choice between the ways, and rows of any type
  * to rows of columns. Building takes time and memory proportional to the forest, whatever it is.
  */
 #include "engine/forest_internal.h"
@@ -13,7 +13,9 @@ struct forest_fast {
     const forest *f;
     const forest_column *columns;
     uint32_t column_count;
-    forest_bits *bits; /* one of the two */
+    size_t group;      /* rows that the way takes at a time */
+    forest_bits *bits; /* one of the three */
+    forest_ranks *ranks;
     forest_walk *walk;
 };
 
@@ -109,8 +111,9 @@ static bool normalise_nodes(normal_forest *n, const column_map *map)
 
 /* Children come after their parents. A split is on the way to each leaf below it: so the sum of
  * the leaves' depths is the sum of the splits' leaves. */
-static void measure_tree(normal_forest *n, uint32_t root, uint32_t end, double *depths)
+double forest_measure_tree(normal_forest *n, uint32_t root, uint32_t end)
 {
+    double depths = 0;
     uint32_t splits = 0;
     for (uint32_t i = end; i-- > root;) {
         const normal_node *node = &n->nodes[i];
@@ -118,13 +121,14 @@ static void measure_tree(normal_forest *n, uint32_t root, uint32_t end, double *
         if (node->column == NORMAL_LEAF)
             continue;
         n->leaves[i] = n->leaves[node->left] + n->leaves[node->right];
-        *depths += n->leaves[i];
+        depths += n->leaves[i];
         splits++;
     }
     n->split_count += splits;
     n->leaf_count += n->leaves[root];
     if (n->leaves[root] > n->most_leaves)
         n->most_leaves = n->leaves[root];
+    return depths;
 }
 
 /* Whether every leaf has one value, all of a tree for the same target; says which. */
@@ -167,7 +171,7 @@ static alf_status normalise(normal_forest *n, arena *memory, bool *normal, alf_e
         return ALF_OK;
     double depths = 0;
     for (uint32_t t = 0; t < f->tree_count; t++)
-        measure_tree(n, f->roots[t], forest_tree_end(f, t), &depths);
+        depths += forest_measure_tree(n, f->roots[t], forest_tree_end(f, t));
     n->mean_depth = depths / n->leaf_count;
     n->simple = simple_values(f, n->targets);
     *normal = true;
@@ -176,14 +180,43 @@ static alf_status normalise(normal_forest *n, arena *memory, bool *normal, alf_e
 
 /* ---- build ---- */
 
+const forest_costs *forest_costs_of(cpu_level level)
+{
+    static const forest_costs portable = {100, 3.2, 1.2, 1.6, (double)INFINITY, 3.3},
+                              avx2 = {60, 1.8, 1.2, 1.6, 6.7, 3.3},
+                              avx512 = {50, 0.9, 0.9, 1.4, 3.5, 3.3};
+    return level >= CPU_AVX512 ? &avx512 : level >= CPU_AVX2 ? &avx2 : &portable;
+}
+
+/* The cheapest way that can be built. */
+static alf_status build_best(const normal_forest *n, cpu_level level, arena *memory,
+                             forest_fast *ff, alf_error *err)
+{
+    double walk = forest_costs_of(level)->step * (n->mean_depth + 1) * n->f->tree_count;
+    double ranks = forest_ranks_cost(n, level);
+    TRY(forest_bits_build(n, ranks < walk ? ranks : walk, level, memory, &ff->bits, err));
+    if (ff->bits == NULL && ranks < walk) {
+        TRY(forest_ranks_build(n, false, level, memory, &ff->ranks, err));
+        if (ff->ranks == NULL) /* it cannot be built */
+            TRY(forest_bits_build(n, walk, level, memory, &ff->bits, err));
+    }
+    return ff->bits == NULL && ff->ranks == NULL ? forest_walk_build(n, memory, &ff->walk, err)
+                                                 : ALF_OK;
+}
+
 static alf_status build_ways(const normal_forest *n, forest_way way, cpu_level level, arena *memory,
                              forest_fast *ff, alf_error *err)
 {
-    if (way != FOREST_WALK && forest_bits_fit(n))
-        TRY(forest_bits_build(n, way == FOREST_BITS, level, memory, &ff->bits, err));
-    if (ff->bits == NULL && way != FOREST_BITS)
-        TRY(forest_walk_build(n, memory, &ff->walk, err));
-    return ALF_OK;
+    switch (way) {
+    case FOREST_BITS:
+        return forest_bits_build(n, (double)INFINITY, level, memory, &ff->bits, err);
+    case FOREST_RANKS:
+        return forest_ranks_build(n, true, level, memory, &ff->ranks, err);
+    case FOREST_WALK:
+        return forest_walk_build(n, memory, &ff->walk, err);
+    default:
+        return build_best(n, level, memory, ff, err);
+    }
 }
 
 static alf_status build(normal_forest *n, forest_way way, cpu_level level, arena *memory,
@@ -204,7 +237,8 @@ static alf_status build(normal_forest *n, forest_way way, cpu_level level, arena
     ff->columns = columns;
     ff->column_count = n->column_count;
     TRY(build_ways(n, way, level, memory, ff, err));
-    if (ff->bits != NULL || ff->walk != NULL)
+    ff->group = ff->ranks != NULL ? (size_t)RANKS_ROWS : (size_t)FOREST_GROUP;
+    if (ff->bits != NULL || ff->ranks != NULL || ff->walk != NULL)
         *out = ff;
     return ALF_OK;
 }
@@ -217,7 +251,7 @@ alf_status forest_fast_build_as(const forest *f, forest_way way, cpu_level level
     if (f->tree_count == 0 || f->rounding != NULL)
         return ALF_OK;
     arena_init(&temporary, memory->limit);
-    normal_forest n = {.f = f, .temporary = &temporary};
+    normal_forest n = {.f = f, .whole = f, .temporary = &temporary};
     alf_status status = build(&n, way, level, memory, out, err);
     arena_fini(&temporary);
     return status;
@@ -231,7 +265,7 @@ alf_status forest_fast_build(const forest *f, arena *memory, const forest_fast *
 
 forest_way forest_fast_way(const forest_fast *ff)
 {
-    return ff->bits != NULL ? FOREST_BITS : FOREST_WALK;
+    return ff->bits != NULL ? FOREST_BITS : ff->ranks != NULL ? FOREST_RANKS : FOREST_WALK;
 }
 
 /* ---- run ---- */
@@ -244,9 +278,11 @@ static size_t row_stride(const forest_fast *ff)
 
 size_t forest_fast_scratch(const forest_fast *ff, size_t rows)
 {
-    size_t group = rows < FOREST_GROUP ? rows : (size_t)FOREST_GROUP;
-    size_t bits = ff->bits != NULL ? forest_bits_scratch(ff->bits) : 0;
-    return group * row_stride(ff) * sizeof(double) + bits;
+    size_t group = rows < ff->group ? rows : ff->group;
+    size_t way = ff->bits != NULL    ? forest_bits_scratch(ff->bits)
+                 : ff->ranks != NULL ? forest_ranks_scratch()
+                                     : 0;
+    return group * row_stride(ff) * sizeof(double) + way;
 }
 
 static inline double number_at(const forest_rows *rows, size_t at)
@@ -281,7 +317,7 @@ void forest_fast_sum(const forest_fast *ff, const forest_rows *rows, size_t coun
     size_t stride = row_stride(ff);
     double *x = scratch;
     for (size_t done = 0; done < count;) {
-        size_t group = count - done < FOREST_GROUP ? count - done : (size_t)FOREST_GROUP;
+        size_t group = count - done < ff->group ? count - done : ff->group;
         double *to = out + done * f->target_count;
         for (size_t r = 0; r < group; r++) {
             take_columns(ff, rows, done + r, x + r * stride);
@@ -291,6 +327,8 @@ void forest_fast_sum(const forest_fast *ff, const forest_rows *rows, size_t coun
         }
         if (ff->bits != NULL)
             forest_bits_sum(ff->bits, x, stride, group, to, x + group * stride);
+        else if (ff->ranks != NULL)
+            forest_ranks_sum(ff->ranks, x, stride, group, to, x + group * stride);
         else
             forest_walk_sum(ff->walk, x, stride, group, to);
         done += group;

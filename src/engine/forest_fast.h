@@ -3,9 +3,11 @@
  * every tree, the same additions in the same order and precision.
  *
  * Made once at load from a forest that has passed forest_check, immutable and shared; what a run
- * needs is scratch of the caller. Two ways:
+ * needs is scratch of the caller. Three ways:
  *   bits  trees of at most 64 leaves: every tree is a word whose set bits are the leaves still
  *         possible (forest_bits.c);
+ *   ranks trees of at most 8 levels over at most 8 features: thresholds and values become small
+ *         integers, nodes 16 bits (forest_ranks.c);
  *   walk  any trees: small nodes, eight walks at a time (forest_walk.c).
  * Tests of membership or equality, thresholds at the ends of the number line, and features that are
  * rounded first do not compile: such a forest is evaluated by forest_sum.
@@ -19,7 +21,7 @@
 
 typedef struct forest_fast forest_fast;
 
-typedef enum forest_way { FOREST_ANY_WAY, FOREST_BITS, FOREST_WALK } forest_way;
+typedef enum forest_way { FOREST_ANY_WAY, FOREST_BITS, FOREST_RANKS, FOREST_WALK } forest_way;
 
 /* *out NULL with ALF_OK: this forest does not compile (that way). f must outlive *out; all memory
  * comes from the arena, and where its limit is in the way the forest does not compile either. */

@@ -19,19 +19,18 @@ typedef struct forest_leaves {
     const uint32_t *targets; /* per tree; NULL with one target */
 } forest_leaves;
 
-/* The arrays for all leaves of n, nothing in them yet. *out.first NULL: memory's limit is in the
- * way. */
-alf_status forest_leaves_take(const normal_forest *n, arena *memory, forest_leaves *out,
-                              alf_error *err);
-/* Makes the node of f the leaf of that number. */
+/* The arrays for so many leaves of n, nothing in them yet. *out.first NULL: memory's limit is in
+ * the way. */
+alf_status forest_leaves_take(const normal_forest *n, uint32_t count, arena *memory,
+                              forest_leaves *out, alf_error *err);
+/* Makes the node of f the leaf of that number; NO_ORIGIN: a leaf that adds -0.0, which changes no
+ * sum. */
 void forest_leaves_put(const forest_leaves *l, uint32_t number, uint32_t node);
 
-/* Where the leaf of a row in a tree was found: up to the way. */
+/* Where the leaf of a row in a tree is found: up to the way. */
 typedef struct leaf_source {
-    const unsigned char *data; /* of the first row */
-    size_t stride;
+    const void *way, *found;
     uint32_t width, begin;
-    const uint8_t *numbers;
 } leaf_source;
 /* Its number, counted from first[tree]. */
 typedef uint32_t (*leaf_of)(const leaf_source *s, size_t row, uint32_t tree);

@@ -37,13 +37,17 @@ typedef struct shape {
     uint32_t trees, leaves, features, targets;
     uint32_t values; /* most of a leaf; 1: exactly one, one target per tree */
     bool narrow, chain;
-    uint8_t modes; /* the first so many forest_modes */
+    uint8_t modes;  /* the first so many forest_modes */
+    uint32_t depth; /* at most; 0: any */
+    bool one_side;  /* missing values of a feature go the same way everywhere */
+    bool spread;    /* every threshold its own */
 } shape;
 
 typedef struct sample {
     arena memory;
     forest f;
-    double pool[POOL]; /* thresholds are drawn from these, and so are rows */
+    double pool[POOL];     /* thresholds are drawn from these, and so are rows */
+    bool spread, complete; /* rows without missing values */
 } sample;
 
 static double narrow_if(const forest *f, double x)
@@ -87,12 +91,17 @@ static void put_leaf(sample *s, const shape *w, uint32_t node, uint32_t target)
 static void put_split(sample *s, const shape *w, uint32_t node, uint32_t child)
 {
     bool swap = below(2) != 0;
-    s->f.nodes[node] = (forest_node){.threshold = s->pool[below(POOL)],
-                                     .feature = (int32_t)below(w->features),
+    uint32_t feature = below(w->features), mode = below(w->modes);
+    bool yes = below(2) != 0;
+    if (w->one_side)
+        yes = (feature % 2 == 0) != ((mode == FOREST_GTE || mode == FOREST_GT) != swap);
+    double own = narrow_if(&s->f, (double)(int64_t)next_random() / 9.3e18 * 4);
+    s->f.nodes[node] = (forest_node){.threshold = w->spread ? own : s->pool[below(POOL)],
+                                     .feature = (int32_t)feature,
                                      .yes = child + swap,
                                      .no = child + !swap,
-                                     .mode = (uint8_t)below(w->modes),
-                                     .missing_yes = below(2) != 0};
+                                     .mode = (uint8_t)mode,
+                                     .missing_yes = yes};
 }
 
 /* A tree grows by splitting one of its leaves; in a chain always the newest. */
@@ -100,20 +109,25 @@ static void add_tree(sample *s, const shape *w)
 {
     forest *f = &s->f;
     uint32_t root = f->node_count++, leaves = w->chain ? w->leaves : 1 + below(w->leaves);
-    uint32_t *open = malloc(leaves * sizeof *open), count = 1;
-    uint32_t target = below(w->targets);
-    assert_non_null(open);
+    uint32_t *open = malloc(leaves * sizeof *open), *depths = malloc(leaves * sizeof *depths);
+    uint32_t count = 1, target = below(w->targets);
+    assert_true(open != NULL && depths != NULL);
     f->roots[f->tree_count++] = root;
     open[0] = root;
+    depths[0] = 0;
     while (count < leaves) {
         uint32_t i = w->chain ? count - 1 : below(count);
+        while (w->depth != 0 && depths[i] == w->depth) /* leaves are fewer than fit */
+            i = (i + 1) % count;
         put_split(s, w, open[i], f->node_count);
+        depths[count] = ++depths[i];
         open[i] = f->node_count++;
         open[count++] = f->node_count++;
     }
     for (uint32_t i = 0; i < count; i++)
         put_leaf(s, w, open[i], target);
     free(open);
+    free(depths);
 }
 
 static void sample_init(sample *s, const shape *w)
@@ -124,6 +138,8 @@ static void sample_init(sample *s, const shape *w)
     arena_init(&s->memory, 0);
     forest *f = &s->f;
     f->number = w->narrow ? FOREST_F32 : FOREST_F64;
+    s->spread = w->spread;
+    s->complete = below(2) != 0;
     f->feature_count = w->features;
     f->target_count = w->targets;
     f->roots = arena_alloc(&s->memory, w->trees, sizeof *f->roots);
@@ -156,10 +172,11 @@ static void sample_fini(sample *s)
 
 static double any_value(const sample *s)
 {
-    double x = s->pool[below(POOL)];
+    const forest_node *node = &s->f.nodes[below(s->f.node_count)];
+    double x = s->spread && node->feature >= 0 ? node->threshold : s->pool[below(POOL)];
     switch (below(12)) {
     case 0:
-        return (double)NAN;
+        return s->complete ? x : (double)NAN;
     case 1:
         return below(2) != 0 ? (double)INFINITY : -(double)INFINITY;
     case 2:
@@ -261,14 +278,18 @@ static const forest_fast *build(const sample *s, forest_way way, cpu_level level
     return fast;
 }
 
-/* Calls visit with each way and level that the forest compiles to; returns how many. Walks have the
- * same code at every level. */
+/* Calls visit with each way and level that the forest compiles to; adds how many by way. Walks have
+ * the same code at every level. */
 typedef void (*visitor)(const sample *s, const forest_fast *fast, const table *t,
                         const double *expected);
 
-static int for_each_build(const sample *s, const table *t, const double *expected, visitor visit)
+typedef struct builds {
+    int bits, ranks, walk;
+} builds;
+
+static builds for_each_build(const sample *s, const table *t, const double *expected, visitor visit)
 {
-    int built = 0;
+    builds built = {0};
     for (int way = FOREST_BITS; way <= FOREST_WALK; way++)
         for (int level = 0; level < CPU_LEVELS; level++) {
             arena memory;
@@ -278,7 +299,9 @@ static int for_each_build(const sample *s, const table *t, const double *expecte
             if (fast != NULL) {
                 assert_int_equal(forest_fast_way(fast), way);
                 visit(s, fast, t, expected);
-                built++;
+                built.bits += way == FOREST_BITS;
+                built.ranks += way == FOREST_RANKS;
+                built.walk += way == FOREST_WALK;
             }
             arena_fini(&memory);
         }
@@ -298,27 +321,43 @@ static void in_batches(const sample *s, const forest_fast *fast, const table *t,
         }
 }
 
-static int compare(const shape *w, onnx_type type, size_t rows, visitor visit)
+static builds compare(const shape *w, onnx_type type, size_t rows, visitor visit)
 {
     sample s;
     table t;
     sample_init(&s, w);
     table_init(&t, &s, type, rows);
     double *expected = expect(&s, &t);
-    int built = for_each_build(&s, &t, expected, visit);
+    builds built = for_each_build(&s, &t, expected, visit);
     free(expected);
     table_fini(&t);
     sample_fini(&s);
     return built;
 }
 
+/* How many levels from that one on this machine has. */
+static int levels_from(int lowest)
+{
+    int levels = 0;
+    for (int i = lowest; i < CPU_LEVELS; i++)
+        levels += cpu_has((cpu_level)i);
+    return levels;
+}
+
+static void assert_all_built(builds built, bool bits, bool ranks)
+{
+    if (bits)
+        assert_int_equal(built.bits, levels_from(CPU_PORTABLE));
+    if (ranks)
+        assert_int_equal(built.ranks, levels_from(CPU_AVX2));
+    assert_int_equal(built.walk, 1);
+}
+
+static const onnx_type types[] = {ONNX_FLOAT, ONNX_DOUBLE, ONNX_INT32, ONNX_INT64};
+
 static void small_forests_of_every_kind(void **state)
 {
     (void)state;
-    static const onnx_type types[] = {ONNX_FLOAT, ONNX_DOUBLE, ONNX_INT32, ONNX_INT64};
-    int levels = 0;
-    for (int i = 0; i < CPU_LEVELS; i++)
-        levels += cpu_has((cpu_level)i);
     for (int i = 0; i < 150; i++) {
         shape w = {.trees = 1 + below(40),
                    .leaves = 1 + below(64),
@@ -327,7 +366,65 @@ static void small_forests_of_every_kind(void **state)
                    .values = 1 + below(3),
                    .narrow = below(2) != 0,
                    .modes = (uint8_t)(1 + below(4))};
-        assert_int_equal(compare(&w, types[below(4)], 1 + below(30), in_batches), levels + 1);
+        assert_all_built(compare(&w, types[below(4)], 1 + below(30), in_batches), true, false);
+    }
+}
+
+/* Trees of 65 to 256 leaves: cut into pieces, or by ranks. */
+static void large_trees_of_every_kind(void **state)
+{
+    (void)state;
+    for (int i = 0; i < 60; i++) {
+        shape w = {.trees = 1 + below(70),
+                   .leaves = 65 + below(192),
+                   .features = 1 + below(8),
+                   .targets = 1 + below(3),
+                   .values = below(3) == 0 ? 3 : 1,
+                   .narrow = below(2) != 0,
+                   .modes = (uint8_t)(1 + below(4)),
+                   .depth = 8,
+                   .one_side = below(2) != 0,
+                   .spread = below(2) != 0};
+        builds built = compare(&w, types[below(4)], 1 + below(80), in_batches);
+        assert_all_built(built, w.values == 1, true);
+    }
+}
+
+/* A tree in pieces adds nothing where it is not, not even to -0.0. */
+static void zeros_keep_their_sign(void **state)
+{
+    (void)state;
+    for (int narrow = 0; narrow < 2; narrow++) {
+        shape w = {.trees = 3, .leaves = 200, .features = 4, .targets = 1, .values = 1, .modes = 1};
+        double base = -0.0;
+        sample s;
+        table t;
+        w.depth = 8;
+        w.narrow = narrow != 0;
+        sample_init(&s, &w);
+        s.f.base = &base;
+        for (uint32_t i = 0; i < s.f.leaf_value_count; i++)
+            s.f.leaf_values[i].weight = -0.0;
+        table_init(&t, &s, ONNX_DOUBLE, 40);
+        double *expected = expect(&s, &t);
+        assert_true(signbit(expected[0]));
+        assert_all_built(for_each_build(&s, &t, expected, in_batches), true, true);
+        free(expected);
+        table_fini(&t);
+        sample_fini(&s);
+    }
+}
+
+/* More thresholds in a column than there are ranks. */
+static void ranks_by_parts(void **state)
+{
+    (void)state;
+    shape w = {.trees = 300, .leaves = 256, .features = 2, .targets = 1, .values = 1, .modes = 1};
+    w.depth = 8;
+    w.spread = true;
+    for (int i = 0; i < 2; i++) {
+        w.one_side = i == 0;
+        assert_all_built(compare(&w, ONNX_DOUBLE, 90, in_batches), false, true);
     }
 }
 
@@ -344,8 +441,11 @@ static void batches_of_1_to_300(void **state)
     shape one = {.trees = 7, .leaves = 40, .features = 4, .targets = 1, .values = 1, .modes = 4};
     shape many = {.trees = 6, .leaves = 9, .features = 9, .targets = 3, .values = 1, .modes = 4};
     many.narrow = true;
-    assert_true(compare(&one, ONNX_FLOAT, 300, every_batch_size) > 0);
-    assert_true(compare(&many, ONNX_DOUBLE, 300, every_batch_size) > 0);
+    shape large = {.trees = 5, .leaves = 90, .features = 4, .targets = 1, .values = 1, .modes = 4};
+    large.depth = 8;
+    assert_all_built(compare(&one, ONNX_FLOAT, 300, every_batch_size), true, false);
+    assert_all_built(compare(&many, ONNX_DOUBLE, 300, every_batch_size), true, false);
+    assert_all_built(compare(&large, ONNX_DOUBLE, 300, every_batch_size), true, true);
 }
 
 static void as_one_batch(const sample *s, const forest_fast *fast, const table *t,
@@ -367,8 +467,12 @@ static void many_random_rows(void **state)
                    .targets = below(4) == 0 ? 4 : 1,
                    .values = below(8) == 0 ? 4 : 1,
                    .narrow = below(2) != 0,
-                   .modes = 4};
-        assert_true(compare(&w, below(2) != 0 ? ONNX_FLOAT : ONNX_DOUBLE, step, as_one_batch) > 0);
+                   .modes = 4,
+                   .one_side = below(2) != 0,
+                   .spread = below(2) != 0};
+        w.depth = below(2) != 0 && w.leaves <= 256 ? 8 : 0;
+        builds built = compare(&w, below(2) != 0 ? ONNX_FLOAT : ONNX_DOUBLE, step, as_one_batch);
+        assert_all_built(built, false, false);
     }
 }
 
@@ -399,7 +503,7 @@ static void extreme_shapes(void **state)
         {.trees = 50, .leaves = 8, .features = 6, .targets = 700, .values = 5, .modes = 4},
     };
     for (size_t i = 0; i < sizeof shapes / sizeof shapes[0]; i++)
-        assert_true(compare(&shapes[i], ONNX_DOUBLE, 11, as_one_batch) > 0);
+        assert_int_equal(compare(&shapes[i], ONNX_DOUBLE, 11, as_one_batch).walk, 1);
 }
 
 /* ---- what does not compile ---- */
@@ -408,7 +512,11 @@ static void assert_compiles(const sample *s, bool expected)
 {
     for (int way = FOREST_ANY_WAY; way <= FOREST_WALK; way++) {
         arena memory;
-        assert_int_equal(build(s, (forest_way)way, CPU_PORTABLE, &memory) != NULL, expected);
+        bool ranks = way == FOREST_RANKS;
+        if (ranks && !cpu_has(CPU_AVX2))
+            continue;
+        cpu_level level = ranks ? CPU_AVX2 : CPU_PORTABLE;
+        assert_int_equal(build(s, (forest_way)way, level, &memory) != NULL, expected);
         arena_fini(&memory);
     }
 }
@@ -466,7 +574,7 @@ static void infinite_thresholds(void **state)
         }
         table_init(&t, &s, ONNX_DOUBLE, 100);
         double *expected = expect(&s, &t);
-        assert_true(for_each_build(&s, &t, expected, as_one_batch) > 0);
+        assert_all_built(for_each_build(&s, &t, expected, as_one_batch), true, false);
         free(expected);
         table_fini(&t);
         sample_fini(&s);
@@ -478,9 +586,13 @@ static void infinite_thresholds(void **state)
 static void lack_of_memory_is_an_error(void **state)
 {
     (void)state;
-    shape w = {.trees = 9, .leaves = 33, .features = 4, .targets = 1, .values = 1, .modes = 4};
+    shape w = {.trees = 9, .leaves = 99, .features = 4, .targets = 1, .values = 1, .modes = 4};
+    w.depth = 8;
     for (int way = FOREST_BITS; way <= FOREST_WALK; way++) {
         sample s;
+        cpu_level level = way == FOREST_RANKS ? CPU_AVX2 : CPU_PORTABLE;
+        if (!cpu_has(level))
+            continue;
         sample_init(&s, &w);
         for (uint64_t n = 1;; n++) {
             arena memory;
@@ -488,7 +600,7 @@ static void lack_of_memory_is_an_error(void **state)
             arena_init(&memory, 0);
             mem_fail_after(n);
             alf_status status =
-                forest_fast_build_as(&s.f, (forest_way)way, CPU_PORTABLE, &memory, &fast, NULL);
+                forest_fast_build_as(&s.f, (forest_way)way, level, &memory, &fast, NULL);
             mem_fail_after(0);
             arena_fini(&memory);
             assert_int_equal(fast != NULL, status == ALF_OK);
@@ -526,6 +638,9 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(small_forests_of_every_kind),
+        cmocka_unit_test(large_trees_of_every_kind),
+        cmocka_unit_test(zeros_keep_their_sign),
+        cmocka_unit_test(ranks_by_parts),
         cmocka_unit_test(batches_of_1_to_300),
         cmocka_unit_test(many_random_rows),
         cmocka_unit_test(extreme_shapes),
