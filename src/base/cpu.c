@@ -1,6 +1,11 @@
 /* What the CPU can do. The machine is asked once; the answer is one atomic number. */
+#define _GNU_SOURCE /* for CPU_COUNT_S */
 #include "base/cpu.h"
 
+#include "base/mem.h"
+
+#include <errno.h>
+#include <sched.h>
 #include <stdatomic.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -108,4 +113,44 @@ void cpu_name(char *out, size_t size)
     }
     if (file != NULL)
         (void)fclose(file);
+}
+
+alf_status cpu_check_environment(alf_error *err)
+{
+    cpu_level level;
+    const char *asked = getenv("ALF_CPU");
+    if (asked == NULL || asked[0] == '\0' || cpu_level_from_name(asked, &level))
+        return ALF_OK;
+    return error_set(
+        err, ALF_E_CONFIG,
+        "the environment variable ALF_CPU is \"%.50s\", expected portable, neon, avx2, "
+        "avx512 or avx512vbmi; unset it to use what the CPU has",
+        asked);
+}
+
+/* ---- how many ---- */
+
+/* MOST_CPUS: far above what the kernel can be built for (8,192 on x86-64). */
+enum { MOST_CPUS = 1 << 20 };
+
+/* With room for that many CPUs: how many there are, or 0 when the kernel knows more. */
+static int count_within(size_t cpus)
+{
+    size_t size = CPU_ALLOC_SIZE(cpus);
+    cpu_set_t *set = mem_calloc(1, size);
+    int found = 1;
+    if (set != NULL && sched_getaffinity(0, size, set) == 0)
+        found = CPU_COUNT_S(size, set);
+    else if (set != NULL && errno == EINVAL)
+        found = 0;
+    mem_free(set);
+    return found;
+}
+
+size_t cpu_cores(void)
+{
+    int found = 0;
+    for (size_t cpus = CPU_SETSIZE; found == 0 && cpus <= MOST_CPUS; cpus *= 2)
+        found = count_within(cpus);
+    return found > 0 ? (size_t)found : 1;
 }

@@ -4,10 +4,13 @@
  * time differs.
  *
  * The environment variable ALF_CPU (portable, avx2, avx512, avx512vbmi, neon) lowers the level of
- * the whole process; it never raises it, and a name it does not know changes nothing.
+ * the whole process; it never raises it. A name that is none of them changes nothing here, so that
+ * a library does not fail for it; the program ends with an error (cpu_check_environment).
  */
 #ifndef ALF_BASE_CPU_H
 #define ALF_BASE_CPU_H
+
+#include "base/error.h"
 
 #include <stdbool.h>
 #include <stddef.h>
@@ -25,6 +28,12 @@ enum { CPU_LEVELS = CPU_AVX512VBMI + 1 };
 cpu_level cpu_best(void);
 /* Whether code of that level may run: the level is of this architecture and not above cpu_best. */
 bool cpu_has(cpu_level level);
+
+/* ALF_E_CONFIG when ALF_CPU is set to something that is not the name of a level. */
+alf_status cpu_check_environment(alf_error *err);
+
+/* How many CPUs this process may run on; at least 1. */
+size_t cpu_cores(void);
 
 /* Tests and benchmarks: lowers the level of this process from now on, in place of ALF_CPU. What was
  * built before keeps the level it was built for. */

@@ -3,14 +3,12 @@
  * finished <= started <= submitted <= finished + job_count. Jobs [finished, started) run or have
  * run (`done` tells), [started, submitted) wait for a worker.
  */
-#define _GNU_SOURCE
 #include "base/ordered.h"
 
 #include "base/error.h"
 #include "base/mem.h"
 
 #include <pthread.h>
-#include <sched.h>
 #include <string.h>
 
 typedef struct slot {
@@ -44,13 +42,6 @@ struct ordered_pool {
     alf_status failure; /* of the first job in order that failed */
     alf_error error;
 };
-
-size_t ordered_cores(void)
-{
-    cpu_set_t set;
-    int n = sched_getaffinity(0, sizeof set, &set) == 0 ? CPU_COUNT(&set) : 1;
-    return n > 0 ? (size_t)n : 1;
-}
 
 static slot *slot_of(const ordered_pool *p, uint64_t number)
 {

@@ -45,7 +45,4 @@ alf_status ordered_submit(ordered_pool *p, alf_error *err);
 /* Waits until all that was submitted is finished. */
 alf_status ordered_wait(ordered_pool *p, alf_error *err);
 
-/* How many cores this process may run on; at least 1. */
-size_t ordered_cores(void);
-
 #endif

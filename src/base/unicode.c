@@ -95,13 +95,6 @@ static bool is_number(utf8proc_propval_t category)
     return category >= UTF8PROC_CATEGORY_ND && category <= UTF8PROC_CATEGORY_NO;
 }
 
-bool unicode_is_alpha(uint32_t c)
-{
-    if (c < 128)
-        return (ascii_class[c] & CLASS_ALPHA) != 0;
-    return is_letter(property(c)->category);
-}
-
 bool unicode_is_decimal(uint32_t c)
 {
     if (c < 128)

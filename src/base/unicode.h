@@ -16,9 +16,8 @@ size_t unicode_put(uint32_t c, char out[4]);
 bool unicode_is_valid(alf_span text);
 size_t unicode_length(alf_span text); /* in code points */
 
-/* Python: str.isalpha, str.isdigit, str.isdecimal, str.isalnum, str.isupper (one code point),
- * str.isspace, and re's \w, \d and \s. */
-bool unicode_is_alpha(uint32_t c);
+/* Python: str.isdigit, str.isdecimal, str.isalnum, str.isupper (one code point), str.isspace, and
+ * re's \w, \d and \s. */
 bool unicode_is_digit(uint32_t c);
 bool unicode_is_decimal(uint32_t c);
 bool unicode_is_alnum(uint32_t c);

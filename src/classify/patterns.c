@@ -172,8 +172,9 @@ static alf_status check_amount(const pattern_spec *specs, size_t count, alf_erro
         total += specs[i].text.size < PATTERN_MAX_TOTAL ? specs[i].text.size : PATTERN_MAX_TOTAL;
     if (count > PATTERN_MAX_COUNT || total > PATTERN_MAX_TOTAL)
         return error_set(err, ALF_E_LIMIT,
-                         "%zu patterns; at most 20000 patterns of 1 MiB in all are accepted",
-                         count);
+                         "%zu patterns, those of the compliance gate among them; at most %d of "
+                         "1 MiB in all are accepted",
+                         count, (int)PATTERN_MAX_COUNT);
     return ALF_OK;
 }
 

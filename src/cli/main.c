@@ -1,6 +1,7 @@
 /* ai-log-filter: the program. */
 #include "cli/commands.h"
 
+#include "base/cpu.h"
 #include "base/span.h"
 #include "cli/config.h"
 
@@ -74,7 +75,8 @@ static int run_command(const args_command *command, int argc, char **argv)
     args_values values;
     alf_error err = {0};
     bool help;
-    if (args_parse(command, argc, argv, &values, &help, &err) != ALF_OK)
+    if (cpu_check_environment(&err) != ALF_OK ||
+        args_parse(command, argc, argv, &values, &help, &err) != ALF_OK)
         return command_fail(&err);
     return help ? print_text(args_help, command) : command->run(&values);
 }

@@ -220,12 +220,6 @@ void json_write_double(json_writer *w, double number)
     json_put_double(w->out, number);
 }
 
-void json_write_float(json_writer *w, float number)
-{
-    separate(w);
-    json_put_float(w->out, number);
-}
-
 void json_write_bool(json_writer *w, bool flag)
 {
     separate(w);

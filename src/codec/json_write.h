@@ -32,7 +32,6 @@ void json_write_cstring(json_writer *w, const char *text);
 void json_write_int(json_writer *w, int64_t number);
 void json_write_uint(json_writer *w, uint64_t number);
 void json_write_double(json_writer *w, double number); /* the shortest text that reads back equal */
-void json_write_float(json_writer *w, float number);   /* the same, read back as float32 */
 void json_write_bool(json_writer *w, bool flag);
 void json_write_null(json_writer *w);
 void json_write_raw(json_writer *w, alf_span json); /* text that is JSON already */

@@ -16,11 +16,9 @@ alf_status extract_isolation_forest(const value *object, arena *a, isolation_for
 /* CountVectorizer, TfidfVectorizer, or a Pipeline of CountVectorizer and TfidfTransformer. */
 alf_status extract_vectorizer(const value *object, arena *a, text_vectorizer *out, alf_error *err);
 alf_status extract_labels(const value *object, arena *a, class_labels *out, alf_error *err);
-/* XGBClassifier or a bare Booster, of every file format since 0.90. */
+/* XGBClassifier or a bare Booster, of every file format since 0.90. A file that
+ * XGBClassifier.save_model wrote predicts as that classifier. */
 alf_status extract_boosted(const value *object, arena *a, boosted_classifier *out, alf_error *err);
-/* The bytes of a booster alone: a model file (.bin, .json, .ubj) or the `handle` of a Booster. A
- * file that XGBClassifier.save_model wrote predicts as that classifier. */
-alf_status extract_booster(alf_span bytes, arena *a, boosted_classifier *out, alf_error *err);
 
 /* Any classifier that a bundle can hold. Its column k is class k of classifier_labels. */
 alf_status extract_classifier(const value *object, arena *a, text_classifier *out, alf_error *err);

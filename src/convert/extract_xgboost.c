@@ -507,12 +507,6 @@ static alf_status extract(alf_span bytes, wrapper *w, arena *a, boosted_classifi
     return status;
 }
 
-alf_status extract_booster(alf_span bytes, arena *a, boosted_classifier *out, alf_error *err)
-{
-    wrapper in_file = {.saved = true};
-    return extract(bytes, &in_file, a, out, err);
-}
-
 alf_status extract_boosted(const value *object, arena *a, boosted_classifier *out, alf_error *err)
 {
     char word[160];

@@ -35,7 +35,6 @@ typedef struct reference_text reference_text;
 alf_status reference_text_new(const value *vectorizer, reference_text **out, alf_error *err);
 alf_status reference_text_run(const reference_text *r, alf_span text, reference_row *row,
                               alf_error *err);
-size_t reference_text_columns(const reference_text *r);
 void reference_text_free(reference_text *r);
 
 typedef struct reference_boosted reference_boosted;

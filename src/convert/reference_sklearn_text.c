@@ -226,11 +226,6 @@ void reference_text_free(reference_text *r)
     mem_free(r);
 }
 
-size_t reference_text_columns(const reference_text *r)
-{
-    return r->columns;
-}
-
 void reference_row_fini(reference_row *row)
 {
     mem_free(row->columns);

@@ -220,12 +220,13 @@ static alf_status get_map(const ort_model *m, ort_value *map, size_t row, size_t
 {
     ort_value *parts[2] = {NULL};
     string_output strings = {0};
+    string_output texts = {0}; /* where the values are strings, which is refused below */
     tensor keys, values;
     alf_status status = ALF_OK;
     for (int i = 0; i < 2; i++)
         TRY_OUT(ort_api_check(&m->api, m->api.element(map, i, m->allocator, &parts[i]), err));
     TRY_OUT(get_tensor(&m->api, parts[0], &strings, &keys, err));
-    TRY_OUT(get_tensor(&m->api, parts[1], NULL, &values, err));
+    TRY_OUT(get_tensor(&m->api, parts[1], &texts, &values, err));
     if (row == 0)
         TRY_OUT(keep_keys(to, &keys, &strings, rows, err));
     if (values.type != ONNX_FLOAT || !same_keys(&to->keys, row == 0 ? &to->keys : &keys) ||
@@ -236,6 +237,7 @@ static alf_status get_map(const ort_model *m, ort_value *map, size_t row, size_t
         memcpy(to->rows + row * count, values.data, count * sizeof *to->rows);
 out:
     forget_strings(&strings);
+    forget_strings(&texts);
     release(&m->api, parts, 2);
     return status;
 }

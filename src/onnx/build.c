@@ -262,14 +262,6 @@ alf_status onnx_set_int(onnx_model *m, onnx_node *node, const char *name, int64_
     return ALF_OK;
 }
 
-alf_status onnx_set_float(onnx_model *m, onnx_node *node, const char *name, float number,
-                          alf_error *err)
-{
-    TRY(new_attribute(m, node, name, ONNX_ATTR_FLOAT, err));
-    node->attributes[node->attribute_count++].f = number;
-    return ALF_OK;
-}
-
 alf_status onnx_set_string(onnx_model *m, onnx_node *node, const char *name, alf_span text,
                            alf_error *err)
 {
@@ -287,19 +279,6 @@ alf_status onnx_set_ints(onnx_model *m, onnx_node *node, const char *name, const
     void *copy;
     TRY(copy_bytes(m, numbers, count, sizeof *numbers, &copy, err));
     a->ints = copy;
-    a->count = count;
-    node->attribute_count++;
-    return ALF_OK;
-}
-
-alf_status onnx_set_floats(onnx_model *m, onnx_node *node, const char *name, const float *numbers,
-                           size_t count, alf_error *err)
-{
-    TRY(new_attribute(m, node, name, ONNX_ATTR_FLOATS, err));
-    onnx_attribute *a = &node->attributes[node->attribute_count];
-    void *copy;
-    TRY(copy_bytes(m, numbers, count, sizeof *numbers, &copy, err));
-    a->floats = copy;
     a->count = count;
     node->attribute_count++;
     return ALF_OK;

@@ -166,14 +166,10 @@ alf_status onnx_add_node(onnx_model *m, const char *domain, const char *op_type,
                          const char *inputs, const char *outputs, onnx_node **node, alf_error *err);
 alf_status onnx_set_int(onnx_model *m, onnx_node *node, const char *name, int64_t number,
                         alf_error *err);
-alf_status onnx_set_float(onnx_model *m, onnx_node *node, const char *name, float number,
-                          alf_error *err);
 alf_status onnx_set_string(onnx_model *m, onnx_node *node, const char *name, alf_span text,
                            alf_error *err);
 alf_status onnx_set_ints(onnx_model *m, onnx_node *node, const char *name, const int64_t *numbers,
                          size_t count, alf_error *err);
-alf_status onnx_set_floats(onnx_model *m, onnx_node *node, const char *name, const float *numbers,
-                           size_t count, alf_error *err);
 alf_status onnx_set_strings(onnx_model *m, onnx_node *node, const char *name,
                             const alf_span *strings, size_t count, alf_error *err);
 alf_status onnx_set_tensor(onnx_model *m, onnx_node *node, const char *name, onnx_type type,

@@ -1,8 +1,8 @@
 /* The service from start to end: signals, workers, shutdown. */
-#define _GNU_SOURCE /* for CPU_COUNT */
 #include "serve/serve.h"
 
 #include "base/clock.h"
+#include "base/cpu.h"
 #include "base/log.h"
 #include "base/mem.h"
 #include "base/span.h"
@@ -14,7 +14,6 @@
 
 #include <errno.h>
 #include <inttypes.h>
-#include <sched.h>
 #include <signal.h>
 #include <stdio.h>
 #include <string.h>
@@ -69,14 +68,6 @@ static alf_status watch_signals(server *s, alf_error *err)
 }
 
 /* ---- setting up ---- */
-
-static unsigned cpu_count(void)
-{
-    cpu_set_t set;
-    if (sched_getaffinity(0, sizeof set, &set) == 0 && CPU_COUNT(&set) > 0)
-        return (unsigned)CPU_COUNT(&set);
-    return 1;
-}
 
 /* As many files as the system lets us have: each connection is one. */
 static void raise_file_limit(const serve_settings *settings)
@@ -135,7 +126,7 @@ static alf_status set_up(server *s, alf_error *err)
     s->generations = 1;
     control_use(s, g);
     const serve_settings *settings = &g->plan.settings;
-    s->worker_count = settings->workers > 0 ? (unsigned)settings->workers : cpu_count();
+    s->worker_count = settings->workers > 0 ? (unsigned)settings->workers : (unsigned)cpu_cores();
     s->base = event_base_new();
     s->limits = limits_new();
     s->workers = mem_calloc(s->worker_count, sizeof *s->workers);

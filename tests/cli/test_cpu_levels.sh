@@ -16,10 +16,16 @@ classify_as() {
 classify_as best ALF_CPU=
 [ "$(wc -l <"$work/best")" -ge 100 ] || fail "only $(wc -l <"$work/best") verdicts to compare"
 grep -q '"decision":-' "$work/best" || fail "no anomaly among the verdicts"
-for level in portable neon avx2 avx512 avx512vbmi unknown; do
+for level in portable neon avx2 avx512 avx512vbmi; do
     classify_as "$level" ALF_CPU="$level"
     cmp "$work/best" "$work/$level" || fail "ALF_CPU=$level changes the output"
 done
 classify_as plain ALF_CPU=portable GLIBC_TUNABLES=glibc.cpu.hwcaps=-FMA,-AVX2,-FMA4,-AVX,-AVX512F
 cmp "$work/best" "$work/plain" || fail "the C library's choice of code changes the output"
+
+# A misspelt level is said, not ignored.
+for command in "version" "classify --model $work/b" "serve --check --model $work/b"; do
+    # shellcheck disable=SC2086 # words
+    ALF_CPU=avx3 expect 2 'ALF_CPU is "avx3", expected portable, neon, avx2, avx512 or avx512vbmi' $command
+done
 finish

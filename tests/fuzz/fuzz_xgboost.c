@@ -1,4 +1,4 @@
-/* fuzz: convert: raw booster bytes. What extract_booster takes must be a forest that checks and
+/* fuzz: convert: raw booster bytes. What extract_boosted takes must be a forest that checks and
  * sums; the reference must take it too and give the same margins. */
 #include "codec/value.h"
 #include "convert/extract.h"
@@ -12,26 +12,31 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
 enum { LARGEST = 4096 };
 
-/* A Booster whose handle is the input. */
+/* A Booster whose handle is the input; of a pickle, or of a model file, which may also say what
+ * XGBClassifier.save_model wrote. */
 typedef struct booster {
-    value object, class_, state, key, handle;
-    value_pair pair;
+    value object, class_, state, keys[2], handle, file;
+    value_pair pairs[2];
 } booster;
 
-static const value *booster_init(booster *b, alf_span bytes)
+static const value *booster_init(booster *b, alf_span bytes, bool is_file)
 {
     memset(b, 0, sizeof *b);
     b->class_.kind = VALUE_GLOBAL;
     b->class_.as.global.module = SPAN_LITERAL("xgboost.core");
     b->class_.as.global.name = SPAN_LITERAL("Booster");
-    b->key.kind = VALUE_STRING;
-    b->key.as.text = SPAN_LITERAL("handle");
+    b->keys[0].kind = VALUE_STRING;
+    b->keys[0].as.text = SPAN_LITERAL("handle");
+    b->keys[1].kind = VALUE_STRING;
+    b->keys[1].as.text = SPAN_LITERAL("model_file");
     b->handle.kind = VALUE_BYTES;
     b->handle.as.text = bytes;
-    b->pair = (value_pair){&b->key, &b->handle};
+    b->file.kind = VALUE_NONE;
+    b->pairs[0] = (value_pair){&b->keys[0], &b->handle};
+    b->pairs[1] = (value_pair){&b->keys[1], &b->file};
     b->state.kind = VALUE_DICT;
-    b->state.as.dict.pairs = &b->pair;
-    b->state.as.dict.count = 1;
+    b->state.as.dict.pairs = b->pairs;
+    b->state.as.dict.count = is_file ? 2 : 1;
     b->object.kind = VALUE_OBJECT;
     b->object.as.object.class_ = &b->class_;
     b->object.as.object.state = &b->state;
@@ -75,16 +80,15 @@ static void compare(const boosted_classifier *b, const reference_boosted *r)
         abort();
 }
 
-int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
+static void try_booster(alf_span bytes, bool is_file)
 {
-    alf_span bytes = {(const char *)data, size};
     boosted_classifier b;
     booster around;
     arena memory;
     reference_boosted *r = NULL;
     arena_init(&memory, (size_t)64 << 20);
     /* Deeply wrong counts must fail by themselves; the reference reads them too. */
-    alf_status reference = reference_boosted_new(booster_init(&around, bytes), &r, NULL);
+    alf_status reference = reference_boosted_new(booster_init(&around, bytes, is_file), &r, NULL);
     if (extract_boosted(&around.object, &memory, &b, NULL) == ALF_OK) {
         if (forest_check(&b.trees, NULL) != ALF_OK)
             abort();
@@ -93,9 +97,13 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
             compare(&b, r);
     }
     arena_fini(&memory);
-    arena_init(&memory, (size_t)64 << 20);
-    (void)extract_booster(bytes, &memory, &b, NULL);
-    arena_fini(&memory);
     reference_boosted_free(r);
+}
+
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
+{
+    alf_span bytes = {(const char *)data, size};
+    try_booster(bytes, false);
+    try_booster(bytes, true);
     return 0;
 }

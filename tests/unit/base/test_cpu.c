@@ -2,6 +2,7 @@
 #include "base/cpu.h"
 
 #include <stdlib.h>
+#include <string.h>
 
 #include "support/test.h"
 
@@ -14,6 +15,28 @@ static void environment_lowers(void **state)
     for (int i = CPU_PORTABLE + 1; i < CPU_LEVELS; i++)
         assert_false(cpu_has((cpu_level)i));
     assert_true(cpu_has(CPU_PORTABLE));
+}
+
+static void wrong_names_are_errors(void **state)
+{
+    (void)state;
+    alf_error err = {0};
+    for (int i = 0; i < CPU_LEVELS; i++) {
+        assert_int_equal(setenv("ALF_CPU", cpu_level_name((cpu_level)i), 1), 0);
+        must(cpu_check_environment(&err), &err);
+    }
+    static const char *const wrong[] = {"avx", "AVX2", "avx2 ", "unknown", "%s"};
+    for (size_t i = 0; i < sizeof wrong / sizeof wrong[0]; i++) {
+        assert_int_equal(setenv("ALF_CPU", wrong[i], 1), 0);
+        assert_int_equal(cpu_check_environment(&err), ALF_E_CONFIG);
+        assert_non_null(strstr(err.message, wrong[i]));
+        for (int k = 0; k < CPU_LEVELS; k++)
+            assert_non_null(strstr(err.message, cpu_level_name((cpu_level)k)));
+    }
+    assert_int_equal(setenv("ALF_CPU", "", 1), 0);
+    must(cpu_check_environment(&err), &err);
+    assert_int_equal(unsetenv("ALF_CPU"), 0);
+    must(cpu_check_environment(&err), &err);
 }
 
 static void limit_lowers_and_restores(void **state)
@@ -55,6 +78,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(environment_lowers),
+        cmocka_unit_test(wrong_names_are_errors),
         cmocka_unit_test(limit_lowers_and_restores),
         cmocka_unit_test(names_read_back),
     };

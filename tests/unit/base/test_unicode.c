@@ -116,7 +116,6 @@ static bool acts_ignorable(uint32_t c)
 static void test_classes(void **state)
 {
     (void)state;
-    check_set("set isalpha ", unicode_is_alpha);
     check_set("set isdigit ", unicode_is_digit);
     check_set("set isdecimal ", unicode_is_decimal);
     check_set("set isalnum ", unicode_is_alnum);

@@ -272,6 +272,27 @@ static void test_too_many_rules(void **state)
     buf_fini(&yaml);
 }
 
+/* Rules and compliance gate are one set of patterns, and the message says so. */
+static void test_too_many_patterns(void **state)
+{
+    (void)state;
+    buf yaml;
+    ruleset *r = NULL;
+    alf_error err = {0};
+    buf_init(&yaml);
+    buf_append_string(
+        &yaml, "categories:\n  noise:\n    - name: many\n      confidence: 0.5\n      patterns:\n");
+    for (int i = 0; i < PATTERN_MAX_COUNT; i++)
+        buf_printf(&yaml, "        - pattern%d\n", i);
+    assert_int_equal(buf_status(&yaml, &err), ALF_OK);
+    assert_int_equal(ruleset_parse(buf_span(&yaml), "t.yaml", RULESET_ALL, &r, &err), ALF_E_LIMIT);
+    assert_non_null(strstr(err.message, "those of the compliance gate among them"));
+    assert_non_null(strstr(err.message, "at most 20000"));
+    assert_string_equal(err.file, "t.yaml");
+    assert_null(r);
+    buf_fini(&yaml);
+}
+
 static void test_runaway_pattern_is_an_error(void **state)
 {
     (void)state;
@@ -436,6 +457,7 @@ int main(void)
         cmocka_unit_test(test_errors),
         cmocka_unit_test(test_hostile_files),
         cmocka_unit_test(test_too_many_rules),
+        cmocka_unit_test(test_too_many_patterns),
         cmocka_unit_test(test_runaway_pattern_is_an_error),
         cmocka_unit_test(test_allocation_failure),
         cmocka_unit_test(test_own_rules_on_cases),

@@ -56,9 +56,10 @@ static inline void emit_case_open(emit_case *c, const char *name, onnx_model *gr
 
 static inline void emit_case_element(json_writer *w, const tensor *t, uint64_t i)
 {
+    char text[JSON_NUMBER_SIZE];
     switch (t->type) {
     case ONNX_FLOAT:
-        json_write_float(w, ((const float *)t->data)[i]);
+        json_write_raw(w, span_of(text, json_format_float(((const float *)t->data)[i], text)));
         break;
     case ONNX_DOUBLE:
         json_write_double(w, ((const double *)t->data)[i]);

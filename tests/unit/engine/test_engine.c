@@ -2,6 +2,7 @@
  * The engine around its operators: what loading refuses and how it says so, bounds on memory,
  * reuse of memory, batches of none, one and many rows, and lack of memory at every point.
  */
+#include "support/onnx_float.h"
 #include "support/test.h"
 
 #include "base/mem.h"

@@ -2,6 +2,7 @@
  * Hostile models: trees whose indices lie, vectorizers whose pools do not add up, patterns that do
  * not compile or never end. All are refused at load with the place named, or end in an error.
  */
+#include "support/onnx_float.h"
 #include "support/test.h"
 
 #include "base/span.h"

@@ -1,6 +1,8 @@
 /* onnx_write and the building functions: what is written reads back the same, and is canonical. */
 #include "onnx_dump.h"
 
+#include "support/onnx_float.h"
+
 static void write_model(const onnx_model *m, buf *out)
 {
     alf_error err = {0};
