@@ -208,7 +208,8 @@ static void check_benchmark(validation *v, const manifest *m)
                        benchmark_model_names[i], b.models[i].joblib_us, b.models[i].onnx_us,
                        b.models[i].joblib_us / b.models[i].onnx_us);
     buf_printf(&v->details,
-               "  measured at conversion over %" PRIu64 " logs on %s; both engines are those of %s\n",
+               "  measured at conversion over %" PRIu64
+               " logs on %s; both engines are those of %s\n",
                b.logs, b.cpu, b.converter);
 }
 
