@@ -41,16 +41,15 @@ static double fitting(const pace *p, double time)
     return (time / p->slowness - p->cost.call) / p->cost.log;
 }
 
-/* So many that a step keeps to its part; but so many that its logs take as long as its call, if a
- * batch has time for that. */
+/* So many that a step keeps to its part; but at least so many that its logs take as long as its
+ * call. Fewer would hardly take less time, and where each call is slow anyway, because the machine
+ * has no time, they would make of that many times as many calls. */
 static size_t plan_step(const pace *p, uint64_t limit)
 {
     if (limit == 0)
         return PACE_STEP_LOGS;
     double fits = fitting(p, (double)limit / STEPS);
     double fair = p->cost.call / p->cost.log;
-    double most = fitting(p, (double)limit / BATCHES);
-    fair = fair < most ? fair : most;
     return bounded(fits > fair ? fits : fair, PACE_STEP_LOGS);
 }
 
@@ -58,8 +57,10 @@ size_t pace_room(const pace *p, uint64_t limit, size_t capacity)
 {
     if (limit == 0)
         return capacity;
-    double each = p->cost.call / (double)plan_step(p, limit) + p->cost.log;
-    return bounded((double)limit / BATCHES / p->slowness / each, capacity);
+    double step = (double)plan_step(p, limit);
+    double each = p->cost.call / step + p->cost.log;
+    double fits = (double)limit / BATCHES / p->slowness / each;
+    return bounded(fits > step ? fits : step, capacity);
 }
 
 static void learn(pace *p, size_t logs, uint64_t took)

@@ -8,7 +8,7 @@
  * suddenly slow, or a machine that stands still, make one late. The plan is what the proof took
  * when the bundle was loaded, times how much slower it has been lately. The proof tells the cost of
  * a call from that of its logs, because with some engines a call of one log takes nearly as long as
- * one of a hundred; steps would then never be small enough.
+ * one of a hundred: there a step is as large as makes the call worth it, and a batch at least that.
  *
  * No state but the caller's, and the clock is given: tests bring their own.
  */

@@ -214,6 +214,7 @@ static void slow_engines_are_not_late(void **state)
         {ms * 23 / 10, 25000, 0.1, MOST, PACE_STEP_LOGS}, /* the proof was on a busy machine */
         {ms * 92 / 10, 100000, 4, 64, 32},                /* now the machine is */
         {ms * 10, 100000, 1, 64, PACE_STEP_LOGS},         /* as slow as that by itself */
+        {ms * 23, 250000, 10, 64, PACE_STEP_LOGS},        /* ten times: one step, not late */
         {0, 3000, 1, MOST, PACE_STEP_LOGS},               /* native */
     };
     for (size_t i = 0; i < sizeof engines / sizeof *engines; i++) {
