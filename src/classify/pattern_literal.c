@@ -49,6 +49,28 @@ static const uint8_t frequency[128] = {
     ['y'] = 12, ['z'] = 2,  ['0'] = 200, [' '] = 120, ['.'] = 20, [':'] = 20,
     ['/'] = 20, ['-'] = 20, ['_'] = 20,  ['='] = 20,  ['['] = 20, [']'] = 20};
 
+typedef uint8_t fold_vector __attribute__((vector_size(PATTERN_FOLD_STEP)));
+
+/* All ones where low <= c < low + count, else zero. */
+static inline fold_vector vector_in_range(fold_vector c, uint8_t low, uint8_t count)
+{
+    return (fold_vector)(c - low < count);
+}
+
+void pattern_fold_text(uint8_t *text, size_t size)
+{
+    for (size_t i = 0; i < size; i += PATTERN_FOLD_STEP) {
+        fold_vector c;
+        memcpy(&c, text + i, sizeof c);
+        fold_vector upper = vector_in_range(c, 'A', 26), digit = vector_in_range(c, '0', 10);
+        fold_vector space = vector_in_range(c, '\t', 5),
+                    mark = vector_in_range(c, LITERAL_START, 2);
+        fold_vector folded = (c | (upper & 0x20)) & ~(digit & 0x0f) & ~(space | mark);
+        folded |= (space & 0x20) | (mark & 1);
+        memcpy(text + i, &folded, sizeof folded);
+    }
+}
+
 static float chance_of(uint8_t folded)
 {
     uint8_t known = folded < 128 ? frequency[folded] : 0;

@@ -50,7 +50,6 @@ static inline uint8_t pattern_in_range(uint8_t c, uint8_t low, uint8_t count)
     return (uint8_t) - ((uint8_t)(c - low) < count);
 }
 
-/* Without branches, so that compilers make vector code of it. */
 static inline uint8_t pattern_fold(uint8_t c)
 {
     uint8_t upper = pattern_in_range(c, 'A', 26), digit = pattern_in_range(c, '0', 10);
@@ -59,6 +58,11 @@ static inline uint8_t pattern_fold(uint8_t c)
     folded &= ~(digit & 0x0fU) & ~(unsigned)(space | mark);
     return (uint8_t)(folded | (space & 0x20U) | (mark & 1U));
 }
+
+enum { PATTERN_FOLD_STEP = 16 };
+/* pattern_fold of every byte in place, PATTERN_FOLD_STEP at a time: up to so many bytes behind the
+ * text are readable, and have any content afterwards. */
+void pattern_fold_text(uint8_t *text, size_t size);
 
 /* Roughly the chance to find a folded string at a place of a log. */
 float literal_chance(const uint8_t *folded, size_t size);

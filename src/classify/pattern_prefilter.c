@@ -11,6 +11,7 @@
 #include "classify/pattern_prefilter.h"
 
 #include "base/mem.h"
+#include "base/memo.h"
 #include "base/span.h"
 
 enum {
@@ -22,7 +23,12 @@ enum {
     HASHES_PER_GRAM = 32,
     BLOCK = 8,     /* places looked at before the hits among them */
     WINDOW = 8192, /* bytes of the text that are folded at a time */
-    MARGIN = 32    /* on both sides: a literal, a gram, a block */
+    MARGIN = 32,   /* on both sides: a literal, a gram, a block */
+    /* Answers that are remembered: */
+    KEPT_TEXT = 256,    /* bytes of a text at most */
+    KEPT_PATTERNS = 16, /* candidates at most */
+    KEPT_BYTES = 256 << 10,
+    MANY_LITERALS = 256 /* fewer are faster searched for than remembered */
 };
 
 typedef struct slot {
@@ -62,7 +68,18 @@ struct prefilter {
     pattern_image image; /* what searches use: the lists above, or those of the program */
 };
 
+/* Logs that differ in their numbers only are the same text once folded. In the memo: the words of
+ * candidates, then this. */
+typedef struct kept_answer {
+    uint64_t count; /* of candidates that the filter has found */
+    struct {
+        uint32_t pattern, from;
+    } found[KEPT_PATTERNS];
+} kept_answer;
+
 struct prefilter_scratch {
+    bool remembers;
+    memo memo;
     uint8_t folded[MARGIN + WINDOW + MARGIN];
     uint8_t *progress; /* per clause: groups found */
     size_t *start;     /* per clause: where a match may start, when its first group was found */
@@ -433,7 +450,11 @@ prefilter_scratch *prefilter_scratch_new(const prefilter *p)
         return NULL;
     s->progress = mem_calloc(p->image.clause_count + 1, sizeof *s->progress);
     s->start = mem_calloc(p->image.clause_count + 1, sizeof *s->start);
-    if (s->progress == NULL || s->start == NULL) {
+    s->remembers = p->image.literal_count >= MANY_LITERALS;
+    size_t answer = p->words * sizeof *p->always + sizeof(kept_answer);
+    alf_error err;
+    if (s->progress == NULL || s->start == NULL ||
+        (s->remembers && memo_init(&s->memo, KEPT_TEXT, answer, KEPT_BYTES, &err) != ALF_OK)) {
         prefilter_scratch_free(s);
         return NULL;
     }
@@ -444,15 +465,10 @@ void prefilter_scratch_free(prefilter_scratch *s)
 {
     if (s == NULL)
         return;
+    memo_fini(&s->memo);
     mem_free(s->progress);
     mem_free(s->start);
     mem_free(s);
-}
-
-static void fold_bytes(const uint8_t *restrict in, uint8_t *restrict out, size_t size)
-{
-    for (size_t i = 0; i < size; i++)
-        out[i] = pattern_fold(in[i]);
 }
 
 /* Folds text [begin, end) and what is around it; byte begin gets to folded[MARGIN]. */
@@ -463,7 +479,8 @@ static void fold_window(prefilter_scratch *s, alf_span text, size_t begin, size_
     uint8_t *out = s->folded + MARGIN - before;
     size_t size = before + (end - begin) + after;
     memset(s->folded, LITERAL_NOWHERE, MARGIN);
-    fold_bytes((const uint8_t *)text.data + begin - before, out, size);
+    memcpy(out, text.data + begin - before, size);
+    pattern_fold_text(out, size);
     memset(out + size, LITERAL_NOWHERE, MARGIN - after);
     if (begin == 0)
         s->folded[MARGIN - 1] = LITERAL_START;
@@ -556,21 +573,80 @@ static void search_places(const prefilter *p, prefilter_scratch *s, const uint8_
             search_block(p, s, at, place, true, out);
 }
 
+/* Searches places [begin, end) of the text and the one before the first byte. */
+static void search_window(const prefilter *p, prefilter_scratch *s, size_t begin, size_t end,
+                          const prefilter_answer *out)
+{
+    bool first = begin == 0;
+    search_places(p, s, s->folded + MARGIN - first, begin + !first, end + 1, out);
+}
+
+static void begin_search(const prefilter *p, prefilter_scratch *s, const prefilter_answer *out)
+{
+    memcpy(out->candidates, p->always, p->words * sizeof *out->candidates);
+    memset(s->progress, 0, p->image.clause_count);
+}
+
+static void search_text(const prefilter *p, prefilter_scratch *s, alf_span text,
+                        const prefilter_answer *out)
+{
+    size_t begin = 0;
+    begin_search(p, s, out);
+    do {
+        size_t end = text.size - begin < WINDOW ? text.size : begin + WINDOW;
+        fold_window(s, text, begin, end);
+        search_window(p, s, begin, end, out);
+        begin = end;
+    } while (begin < text.size);
+}
+
+static void recall(const prefilter *p, const uint64_t *kept, const prefilter_answer *out)
+{
+    const kept_answer *answer = (const kept_answer *)(const void *)(kept + p->words);
+    for (size_t w = 0; w < p->words; w++)
+        out->candidates[w] = kept[w] | p->always[w];
+    for (size_t i = 0; i < answer->count; i++)
+        out->from[answer->found[i].pattern] = answer->found[i].from;
+}
+
+static void remember(const prefilter *p, prefilter_scratch *s, const memo_key *key,
+                     const prefilter_answer *answer)
+{
+    kept_answer found = {.count = 0};
+    for (size_t w = 0; w < p->words; w++)
+        for (uint64_t left = answer->candidates[w] & ~p->always[w]; left != 0; left &= left - 1) {
+            size_t pattern = w * 64 + (size_t)__builtin_ctzll(left);
+            if (found.count == KEPT_PATTERNS)
+                return;
+            found.found[found.count].pattern = (uint32_t)pattern;
+            found.found[found.count++].from = (uint32_t)answer->from[pattern];
+        }
+    uint64_t *to = memo_put(&s->memo, key);
+    memcpy(to, answer->candidates, p->words * sizeof *to);
+    memcpy(to + p->words, &found, sizeof found);
+}
+
 void prefilter_search(const prefilter *p, prefilter_scratch *s, alf_span text,
                       const prefilter_answer *out)
 {
-    memcpy(out->candidates, p->always, p->words * sizeof *out->candidates);
-    if (p->image.clause_count == 0)
+    if (p->image.clause_count == 0) {
+        memcpy(out->candidates, p->always, p->words * sizeof *out->candidates);
         return;
-    memset(s->progress, 0, p->image.clause_count);
+    }
     if (text.size == 0)
         text = SPAN_LITERAL("");
-    size_t begin = 0;
-    do {
-        size_t end = text.size - begin < WINDOW ? text.size : begin + WINDOW;
-        bool first = begin == 0;
-        fold_window(s, text, begin, end);
-        search_places(p, s, s->folded + MARGIN - first, begin + !first, end + 1, out);
-        begin = end;
-    } while (begin < text.size);
+    if (!s->remembers || text.size > KEPT_TEXT) {
+        search_text(p, s, text, out);
+        return;
+    }
+    fold_window(s, text, 0, text.size);
+    memo_key key = memo_key_of(s->folded + MARGIN, text.size);
+    const uint64_t *kept = memo_find(&s->memo, &key);
+    if (kept != NULL) {
+        recall(p, kept, out);
+        return;
+    }
+    begin_search(p, s, out);
+    search_window(p, s, 0, text.size, out);
+    remember(p, s, &key, out);
 }

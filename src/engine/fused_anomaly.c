@@ -212,7 +212,7 @@ bool fused_anomaly_find(const engine *scaler, const engine *detector, uint32_t f
 
 /* ---- sessions ---- */
 
-enum { MEMO_BYTES = 48 << 10, WORDS = sizeof(double) / sizeof(uint32_t), MOST_KEY_WORDS = 64 };
+enum { MEMO_BYTES = 48 << 10, MOST_COLUMNS = 32 /* of rows that are remembered */ };
 
 /* In the memo. */
 typedef struct kept_answer {
@@ -234,15 +234,13 @@ static size_t scratch_bytes(const fused_anomaly *m)
 alf_status fused_session_init(fused_session *s, const fused_anomaly *m, bool remember,
                               alf_error *err)
 {
-    uint32_t words = m->feature_count * WORDS;
-    *s = (fused_session){.model = m, .remembers = remember && words <= MOST_KEY_WORDS};
+    *s = (fused_session){.model = m, .remembers = remember && m->feature_count <= MOST_COLUMNS};
     s->scratch = mem_alloc(scratch_bytes(m));
     if (s->scratch == NULL)
         return error_nomem(err, "a session");
     if (!s->remembers)
         return ALF_OK;
-    alf_status status =
-        memo_init(&s->memo, words, sizeof(kept_answer) / sizeof(uint32_t), MEMO_BYTES, err);
+    alf_status status = memo_init(&s->memo, row_bytes(m), sizeof(kept_answer), MEMO_BYTES, err);
     if (status != ALF_OK)
         fused_session_fini(s);
     return status;
@@ -304,7 +302,7 @@ static kept_answer answer_of(const fused_anomaly *m, double depth)
 
 static memo_key key_of(const fused_anomaly *m, const double *features)
 {
-    return memo_key_of((const uint32_t *)(const void *)features, m->feature_count * WORDS);
+    return memo_key_of(features, row_bytes(m));
 }
 
 /* Answers the row from the memo, if it can. */
@@ -313,19 +311,17 @@ static bool recall(fused_session *s, const double *features, size_t row, const a
     if (!s->remembers)
         return false;
     memo_key key = key_of(s->model, features);
-    const uint32_t *found = memo_find(&s->memo, &key);
-    if (found == NULL)
-        return false;
-    kept_answer answer;
-    memcpy(&answer, found, sizeof answer);
-    put_answer(out, row, &answer);
-    return true;
+    const kept_answer *found = memo_find(&s->memo, &key);
+    if (found != NULL)
+        put_answer(out, row, found);
+    return found != NULL;
 }
 
 static void remember(fused_session *s, const double *features, const kept_answer *answer)
 {
     memo_key key = key_of(s->model, features);
-    memcpy(memo_put(&s->memo, &key), answer, sizeof *answer);
+    kept_answer *to = memo_put(&s->memo, &key);
+    *to = *answer;
 }
 
 void fused_anomaly_run(fused_session *s, const double *features, size_t n,

@@ -14,8 +14,8 @@
 #ifndef ALF_ENGINE_FUSED_ANOMALY_H
 #define ALF_ENGINE_FUSED_ANOMALY_H
 
+#include "base/memo.h"
 #include "engine/engine.h"
-#include "engine/memo.h"
 
 enum { FUSED_STEPS = 4, FUSED_ROWS = 64 };
 

@@ -5,9 +5,9 @@
 #include "engine/text_path.h"
 
 #include "base/mem.h"
+#include "base/memo.h"
 #include "engine/chain.h"
 #include "engine/chain_check.h"
-#include "engine/memo.h"
 #include "engine/text_forest.h"
 #include "engine/text_match.h"
 
@@ -205,7 +205,8 @@ static alf_status fill_session(text_path_session *s, bool remember, alf_error *e
     if (p->head.trees != NULL)
         TRY(text_forest_room_init(&s->forest, &p->forest, err));
     if (remember)
-        TRY(memo_init(&s->memo, KEY_COLUMNS, AT_PROBABILITIES + p->class_count, MEMO_BYTES, err));
+        TRY(memo_init(&s->memo, KEY_COLUMNS * sizeof(uint32_t),
+                      (AT_PROBABILITIES + p->class_count) * sizeof(uint32_t), MEMO_BYTES, err));
     s->remembers = remember;
     return ALF_OK;
 }
@@ -281,15 +282,20 @@ static count_key make_key(const uint32_t *columns, const uint32_t *counts, uint3
     }
     key.fits = true;
     key.count = n;
-    key.hash = memo_key_of(key.words, n).hash;
+    key.hash = memo_key_of(key.words, n * sizeof *key.words).hash;
     return key;
+}
+
+static size_t key_bytes(const count_key *key)
+{
+    return key->count * sizeof *key->words;
 }
 
 static void remember(text_path_session *s, const count_key *key, const text_answer *answer)
 {
     if (!s->remembers || !key->fits)
         return;
-    uint32_t *to = memo_put(&s->memo, &(memo_key){key->words, key->count, key->hash});
+    uint32_t *to = memo_put(&s->memo, &(memo_key){key->words, key_bytes(key), key->hash});
     to[AT_LABEL] = answer->label;
     to[AT_TERMS] = answer->terms;
     memcpy(to + AT_PROBABILITIES, answer->probabilities, s->path->class_count * sizeof(float));
@@ -299,7 +305,7 @@ static bool find_remembered(const text_path_session *s, const count_key *key, te
 {
     const uint32_t *found = NULL;
     if (key->fits)
-        found = memo_find(&s->memo, &(memo_key){key->words, key->count, key->hash});
+        found = memo_find(&s->memo, &(memo_key){key->words, key_bytes(key), key->hash});
     if (found != NULL)
         *out = (text_answer){found[AT_LABEL], found[AT_TERMS],
                              (const float *)(const void *)(found + AT_PROBABILITIES)};

@@ -640,9 +640,23 @@ static void test_nothing_is_allocated_while_matching(void **state)
     pattern_set_free(set);
 }
 
+static void test_folding_of_texts(void **state)
+{
+    (void)state;
+    uint8_t text[256 + PATTERN_FOLD_STEP];
+    for (size_t size = 0; size <= 256; size++) {
+        for (size_t i = 0; i < sizeof text; i++)
+            text[i] = (uint8_t)(i + size);
+        pattern_fold_text(text, size);
+        for (size_t i = 0; i < size; i++)
+            assert_int_equal(text[i], pattern_fold((uint8_t)(i + size)));
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_folding_of_texts),
         cmocka_unit_test(test_without_machine_code), /* first: PCRE2 keeps executable memory */
         cmocka_unit_test(test_constructs),
         cmocka_unit_test(test_own_rules),

@@ -373,6 +373,46 @@ static void test_own_rules_on_cases(void **state)
     close_rules(&l);
 }
 
+/* What is remembered of a text is used for texts that differ from it in digits and case only: the
+ * answers must be those of somebody who remembers nothing. */
+static void test_own_rules_with_and_without_memory(void **state)
+{
+    (void)state;
+    loaded l = {NULL, NULL};
+    alf_error err;
+    assert_int_equal(parse(embedded_rules, &l.r, &err), ALF_OK);
+    l.s = ruleset_scratch_new(l.r);
+    assert_non_null(l.s);
+    size_t matched = 0, lines = 0;
+    const char *at = embedded_parity.data, *end = at + embedded_parity.size;
+    for (const char *stop; at < end && lines < 600; at = stop + 1, lines++) {
+        char text[1024];
+        stop = memchr(at, '\n', (size_t)(end - at));
+        size_t size = (size_t)(stop - at) < sizeof text ? (size_t)(stop - at) : sizeof text;
+        for (unsigned round = 0; round < 4; round++) {
+            rule_match kept, fresh;
+            for (size_t i = 0; i < size; i++) {
+                bool digit = at[i] >= '0' && at[i] <= '9';
+                text[i] =
+                    digit ? (char)('0' + ((unsigned)(at[i] - '0') + 7 * round + i) % 10) : at[i];
+                if (round == 3 && at[i] >= 'a' && at[i] <= 'z')
+                    text[i] = (char)(at[i] - 'a' + 'A');
+            }
+            loaded other = {l.r, ruleset_scratch_new(l.r)};
+            assert_non_null(other.s);
+            assert_int_equal(match(&l, span_of(text, size), &kept, &err), ALF_OK);
+            assert_int_equal(match(&other, span_of(text, size), &fresh, &err), ALF_OK);
+            ruleset_scratch_free(other.s);
+            assert_int_equal(kept.matched, fresh.matched);
+            assert_int_equal(kept.category, fresh.category);
+            assert_ptr_equal(kept.rule.data, fresh.rule.data);
+            matched += kept.matched;
+        }
+    }
+    assert_true(matched > 1000);
+    close_rules(&l);
+}
+
 static void test_own_rules_on_a_long_message(void **state)
 {
     (void)state;
@@ -461,6 +501,7 @@ int main(void)
         cmocka_unit_test(test_runaway_pattern_is_an_error),
         cmocka_unit_test(test_allocation_failure),
         cmocka_unit_test(test_own_rules_on_cases),
+        cmocka_unit_test(test_own_rules_with_and_without_memory),
         cmocka_unit_test(test_own_rules_on_a_long_message),
         cmocka_unit_test(test_own_rules_on_labelled_logs),
     };

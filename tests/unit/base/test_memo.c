@@ -1,5 +1,5 @@
 /* The memo: what it gives is what was put for that very key, whatever came before. */
-#include "engine/memo.h"
+#include "base/memo.h"
 
 #include "base/mem.h"
 #include "support/test.h"
@@ -35,11 +35,13 @@ static void answers_are_those_of_their_keys(void **state)
     alf_error err;
     uint64_t seed = 1;
     size_t found_again = 0;
-    assert_int_equal(memo_init(&m, KEY_WORDS, ANSWER_WORDS, 16 << 10, &err), ALF_OK);
+    assert_int_equal(
+        memo_init(&m, sizeof(uint32_t[KEY_WORDS]), sizeof(uint32_t[ANSWER_WORDS]), 16 << 10, &err),
+        ALF_OK);
     for (int round = 0; round < 20000; round++) {
         uint32_t words[KEY_WORDS], i = 1 + draw(&seed) % (round % 2 == 0 ? 50 : KEYS);
         uint32_t count = make_key(i, words);
-        memo_key key = memo_key_of(words, count);
+        memo_key key = memo_key_of(words, count * sizeof *words);
         const uint32_t *found = memo_find(&m, &key);
         if (found != NULL) {
             check_answer(found, i);
@@ -60,23 +62,24 @@ static void equal_hashes_are_told_apart(void **state)
     (void)state;
     memo m;
     alf_error err;
-    assert_int_equal(memo_init(&m, KEY_WORDS, 1, 0, &err), ALF_OK); /* one set */
     uint32_t words[MEMO_WAYS + 1][KEY_WORDS] = {{0}};
+    assert_int_equal(memo_init(&m, sizeof words[0], sizeof(uint32_t), 0, &err),
+                     ALF_OK); /* one set */
     for (uint32_t i = 0; i <= MEMO_WAYS; i++) {
         words[i][KEY_WORDS - 1] = i;
-        memo_key key = {words[i], KEY_WORDS, 1U << 31};
+        memo_key key = {words[i], sizeof words[i], 1U << 31};
         assert_null(memo_find(&m, &key));
-        *memo_put(&m, &key) = 100 + i;
+        *(uint32_t *)memo_put(&m, &key) = 100 + i;
     }
     for (uint32_t i = 0; i <= MEMO_WAYS; i++) { /* the first has made room for the last */
-        const uint32_t *found = memo_find(&m, &(memo_key){words[i], KEY_WORDS, 1U << 31});
+        const uint32_t *found = memo_find(&m, &(memo_key){words[i], sizeof words[i], 1U << 31});
         if (i == 0)
             assert_null(found);
         else
             assert_int_equal(*found, 100 + i);
     }
     /* a key that begins another one */
-    assert_null(memo_find(&m, &(memo_key){words[1], KEY_WORDS - 1, 1U << 31}));
+    assert_null(memo_find(&m, &(memo_key){words[1], sizeof words[1] - 1, 1U << 31}));
     memo_fini(&m);
 }
 
