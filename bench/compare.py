@@ -28,10 +28,10 @@ def median(values):
     return statistics.median(values)
 
 
-def bench(arguments, bundle, engine):
+def bench(arguments, bundle, engine, *options):
     """One round of `ai-log-filter bench`."""
     command = [arguments.program, "bench", "--model", bundle, "--rounds", "1", "--json", "--logs", "1000000",
-               "--batch", ",".join(BATCHES), "--input", arguments.logs, "--engine", engine]
+               "--batch", ",".join(BATCHES), "--input", arguments.logs, "--engine", engine, *options]
     environment = dict(os.environ, ALF_ONNXRUNTIME=str(arguments.onnxruntime), ONNX_INTRA_THREADS="1")
     done = subprocess.run(command, capture_output=True, text=True, env=environment)
     if done.returncode != 0:
@@ -108,7 +108,8 @@ def run_case(arguments, name, joblib, python, foreign):
     rounds = []
     for number in range(arguments.rounds):
         print("%s: round %d of %d" % (name, number + 1, arguments.rounds), file=sys.stderr, flush=True)
-        one = {"ours": bench(arguments, bundle, "native"), "onnxruntime": bench(arguments, bundle, "onnxruntime")}
+        one = {"ours": bench(arguments, bundle, "native"), "ours_no_memo": bench(arguments, bundle, "native", "--no-memo"),
+               "onnxruntime": bench(arguments, bundle, "onnxruntime")}
         if foreign:
             one["onnxruntime_foreign"] = bench(arguments, foreign, "onnxruntime")
         one["python"] = {subject: {batch: worker.time(subject, batch) for batch in BATCHES}
@@ -146,6 +147,7 @@ def table(case):
     def ours(title, subject):
         cells = [short(median([times(one, "ours", subject)[batch] for one in case["rounds"]])) for batch in BATCHES]
         lines.append("| **%s, ai-log-filter** | %s |" % (title, " | ".join("**%s**" % cell for cell in cells)))
+        peer("the same without memos", subject, "ours_no_memo")
 
     def peer(title, subject, who, peer_subject=None):
         if who not in case["rounds"][0]:
@@ -213,7 +215,8 @@ def markdown(cases, arguments):
              "Machine: %s. ONNX Runtime %s. One thread each, unless said otherwise. Medians of %d rounds, in which the"
              % (machine(), arguments.onnxruntime_version, arguments.rounds),
              "contestants take turns; in brackets how many times as long as ai-log-filter they take (median of the",
-             "ratios within each round). Every pass begins with a fresh session and sees each log once.",
+             "ratios within each round). Every pass begins with a fresh session and sees each log once. Logs repeat:",
+             "\"without memos\" (`bench --no-memo`) is what logs cost of which nothing was seen before.",
              "Reproduce: `make bench`. What the program spends its time on is told in [performance](performance.md).", ""]
     for case in cases:
         lines += ["## %s" % case["name"], ""] + table(case) + facts(case) + [""]

@@ -4,11 +4,24 @@
 #include "base/hash.h"
 #include "base/mem.h"
 
+#include <stdatomic.h>
 #include <string.h>
 
 enum { WORD = 8 };
 
 _Static_assert(sizeof(size_t) <= WORD, "the size of a key takes a word");
+
+static atomic_bool forbidden;
+
+void memo_allow(bool allowed)
+{
+    atomic_store(&forbidden, !allowed);
+}
+
+bool memo_allowed(void)
+{
+    return !atomic_load(&forbidden);
+}
 
 static size_t whole_words(size_t bytes)
 {

@@ -9,6 +9,8 @@
 
 #include "base/error.h"
 
+#include <stdbool.h>
+
 enum { MEMO_WAYS = 4 };
 
 typedef struct memo {
@@ -31,6 +33,10 @@ typedef struct memo_key {
  * set at least). */
 alf_status memo_init(memo *m, size_t key_bytes, size_t answer_bytes, size_t bytes, alf_error *err);
 void memo_fini(memo *m);
+
+/* Benchmarks: whether what is made from now on in this process is to have a memo; at first, yes. */
+void memo_allow(bool allowed);
+bool memo_allowed(void);
 
 memo_key memo_key_of(const void *data, size_t size);
 

@@ -450,7 +450,7 @@ prefilter_scratch *prefilter_scratch_new(const prefilter *p)
         return NULL;
     s->progress = mem_calloc(p->image.clause_count + 1, sizeof *s->progress);
     s->start = mem_calloc(p->image.clause_count + 1, sizeof *s->start);
-    s->remembers = p->image.literal_count >= MANY_LITERALS;
+    s->remembers = p->image.literal_count >= MANY_LITERALS && memo_allowed();
     size_t answer = p->words * sizeof *p->always + sizeof(kept_answer);
     alf_error err;
     if (s->progress == NULL || s->start == NULL ||

@@ -12,6 +12,7 @@
 #include "base/embedded.h"
 #include "base/file.h"
 #include "base/mem.h"
+#include "base/memo.h"
 #include "base/span.h"
 #include "cli/settings.h"
 #include "cli/timing.h"
@@ -86,6 +87,7 @@ static const args_option options[] = {
     {"logs", "N", "at most so many of them (default 4000)"},
     {"batch", "N,N,...", "batch sizes (default 1,10,100,1000)"},
     {"rounds", "N", "how often each measurement is repeated; the median counts (default 5)"},
+    {"no-memo", NULL, "keep no answers to what was seen before (docs/performance.md)"},
     {"json", NULL, "print the report as JSON"},
     {NULL, NULL, NULL}};
 
@@ -186,6 +188,7 @@ static alf_status set_up(bench *b, const args_values *values, alf_error *err)
     const char *sizes = value_of(values, "batch");
     size_t limit = DEFAULT_LOGS;
     b->rounds = DEFAULT_ROUNDS;
+    memo_allow(value_of(values, "no-memo") == NULL);
     TRY(read_batches(b, sizes != NULL ? sizes : "1,10,100,1000", err));
     TRY(read_number(values, "rounds", MOST_ROUNDS, &b->rounds, err));
     TRY(read_number(values, "logs", MOST_LOGS, &limit, err));
@@ -469,7 +472,9 @@ const args_command command_bench = {
     .description =
         "Runs each component of a bundle, and the whole ensemble from raw line to verdict, on the\n"
         "same logs in batches of several sizes, on one thread. Every measurement begins with a\n"
-        "fresh session. \"preprocessing\" is normalisation and features.\n\n"
+        "fresh session. \"preprocessing\" is normalisation and features. Logs repeat, and a "
+        "session\n"
+        "keeps answers to what it has seen; --no-memo shows what logs cost that do not repeat.\n\n"
         "Figures of one machine mean little alone: compare engines, bundles or releases measured\n"
         "in one run (docs/benchmarks.md).",
     .examples = "ai-log-filter bench --model build/sample\n"

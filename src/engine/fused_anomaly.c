@@ -234,7 +234,8 @@ static size_t scratch_bytes(const fused_anomaly *m)
 alf_status fused_session_init(fused_session *s, const fused_anomaly *m, bool remember,
                               alf_error *err)
 {
-    *s = (fused_session){.model = m, .remembers = remember && m->feature_count <= MOST_COLUMNS};
+    *s = (fused_session){.model = m};
+    s->remembers = remember && m->feature_count <= MOST_COLUMNS && memo_allowed();
     s->scratch = mem_alloc(scratch_bytes(m));
     if (s->scratch == NULL)
         return error_nomem(err, "a session");

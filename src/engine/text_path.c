@@ -204,10 +204,10 @@ static alf_status fill_session(text_path_session *s, bool remember, alf_error *e
     TRY(ngram_counter_init(&s->counter, p->term_count, err));
     if (p->head.trees != NULL)
         TRY(text_forest_room_init(&s->forest, &p->forest, err));
-    if (remember)
+    s->remembers = remember && memo_allowed();
+    if (s->remembers)
         TRY(memo_init(&s->memo, KEY_COLUMNS * sizeof(uint32_t),
                       (AT_PROBABILITIES + p->class_count) * sizeof(uint32_t), MEMO_BYTES, err));
-    s->remembers = remember;
     return ALF_OK;
 }
 
