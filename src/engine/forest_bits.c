@@ -20,7 +20,8 @@
 
 enum {
     LEAST_SHIFT = 4,
-    MOST_SHIFT = 7,
+    MOST_SHIFT = 9,
+    WORD = 64,              /* bits at most */
     MOST_TABLE = 512 << 10, /* bytes; stays in the second-level cache */
     ROW_ALIGN = 64
 };
@@ -30,14 +31,23 @@ enum {
 static uint32_t word_width(const normal_forest *n)
 {
     uint32_t width = 8;
-    while (width < n->most_leaves)
+    while (width < n->most_leaves && width < WORD)
         width *= 2;
     return width;
 }
 
-static size_t row_bytes(const normal_forest *n)
+/* At least; exactly where no tree has to be cut. */
+static uint32_t word_count(const normal_forest *n)
 {
-    size_t bytes = (size_t)n->f->tree_count * word_width(n) / 8;
+    uint32_t words = 0;
+    for (uint32_t t = 0; t < n->f->tree_count; t++)
+        words += (n->leaves[n->f->roots[t]] + WORD - 1) / WORD;
+    return words;
+}
+
+static size_t row_bytes(const normal_forest *n, uint32_t words)
+{
+    size_t bytes = (size_t)words * word_width(n) / 8;
     return (bytes + ROW_ALIGN - 1) / ROW_ALIGN * ROW_ALIGN;
 }
 
@@ -87,25 +97,35 @@ static size_t table_rows(const groups *g, uint32_t shift)
 }
 
 /* The least shift whose table is small enough; 0: none. */
-static uint32_t choose_shift(const normal_forest *n, const groups *g)
+static uint32_t choose_shift(const groups *g, size_t bytes)
 {
     for (uint32_t shift = LEAST_SHIFT; shift <= MOST_SHIFT; shift++)
-        if (table_rows(g, shift) <= MOST_TABLE / row_bytes(n))
+        if (table_rows(g, shift) <= MOST_TABLE / bytes)
             return shift;
     return 0;
 }
 
-static double cost_of(const normal_forest *n, const groups *g, uint32_t shift, cpu_level level)
+/* How the table would be made. */
+typedef struct plan {
+    uint32_t words, shift;
+    size_t row_bytes;
+    double cost;
+} plan;
+
+static plan plan_table(const normal_forest *n, const groups *g, cpu_level level)
 {
     const forest_costs *costs = forest_costs_of(level);
-    double cost = n->f->tree_count * costs->word;
+    plan p = {.words = word_count(n)};
+    p.row_bytes = row_bytes(n, p.words);
+    p.shift = choose_shift(g, p.row_bytes);
+    p.cost = p.shift > 0 ? p.words * costs->word : (double)INFINITY;
     for (uint32_t c = 0; c < g->count; c++) {
-        uint32_t count = g->list[c].count;
-        if (count >> shift > 0 || g->list[c].x != g->list[c].twin)
-            cost += (double)row_bytes(n) / 64 * costs->line;
-        cost += costs->column + (count >> shift > 0 ? 1u << shift : count) / 2.0 * costs->test;
+        uint32_t count = g->list[c].count, block = 1u << p.shift;
+        if (count >= block || g->list[c].x != g->list[c].twin)
+            p.cost += (double)p.row_bytes / ROW_ALIGN * costs->line;
+        p.cost += costs->column + (count >= block ? block : count) / 2.0 * costs->test;
     }
-    return cost;
+    return p;
 }
 
 /* ---- build ---- */
@@ -305,46 +325,56 @@ static void fill(const builder *w)
         keys = fill_keys(w, c, keys);
 }
 
-static alf_status build(const normal_forest *n, double limit, cpu_level level, arena *memory,
+static alf_status build(builder *w, const plan *p, cpu_level level, arena *memory,
                         forest_bits **out, alf_error *err)
 {
-    builder w = {.n = n};
-    TRY(find_groups(n, &w.groups, err));
-    if (w.groups.list == NULL || w.groups.of == NULL)
+    TRY(forest_take(memory, 1, sizeof *w->b, &w->b, err));
+    if (w->b == NULL)
         return ALF_OK;
-    uint32_t shift = choose_shift(n, &w.groups);
-    if (shift == 0 || cost_of(n, &w.groups, shift, level) > limit)
+    *w->b = (forest_bits){.shift = p->shift,
+                          .width = word_width(w->n),
+                          .row_bytes = p->row_bytes,
+                          .word_count = p->words,
+                          .column_count = w->groups.count};
+    w->b->run = forest_bits_run_for(level, w->b->width);
+    TRY(take_temporary(w, err));
+    TRY(take_memory(w, table_rows(&w->groups, p->shift), memory, err));
+    if (!have_all(w))
         return ALF_OK;
-    TRY(forest_take(memory, 1, sizeof *w.b, &w.b, err));
-    if (w.b == NULL)
-        return ALF_OK;
-    *w.b = (forest_bits){.shift = shift,
-                         .width = word_width(n),
-                         .row_bytes = row_bytes(n),
-                         .word_count = n->f->tree_count,
-                         .column_count = w.groups.count};
-    w.b->run = forest_bits_run_for(level, w.b->width);
-    TRY(take_temporary(&w, err));
-    TRY(take_memory(&w, table_rows(&w.groups, shift), memory, err));
-    if (!have_all(&w))
-        return ALF_OK;
-    fill(&w);
-    *out = w.b;
+    fill(w);
+    *out = w->b;
     return ALF_OK;
+}
+
+static bool have_groups(const builder *w)
+{
+    return w->groups.list != NULL && w->groups.of != NULL;
 }
 
 alf_status forest_bits_build(const normal_forest *n, double limit, cpu_level level, arena *memory,
                              forest_bits **out, alf_error *err)
 {
+    builder w = {.n = n};
     forest_cut cut;
-    bool done;
+    bool done = true;
     *out = NULL;
-    if (!little_endian())
+    TRY(find_groups(n, &w.groups, err));
+    if (!little_endian() || !have_groups(&w))
         return ALF_OK;
-    if (n->most_leaves <= 64)
-        return build(n, limit, level, memory, out, err);
-    TRY(forest_cut_make(n, memory, &cut, &done, err));
-    return done ? build(&cut.n, limit, level, memory, out, err) : ALF_OK;
+    plan p = plan_table(n, &w.groups, level);
+    if (p.shift == 0 || p.cost > limit)
+        return ALF_OK;
+    if (n->most_leaves > WORD) {
+        TRY(forest_cut_make(n, memory, &cut, &done, err));
+        if (!done)
+            return ALF_OK;
+        w.n = &cut.n;
+        TRY(find_groups(w.n, &w.groups, err));
+        if (!have_groups(&w))
+            return ALF_OK;
+        p = plan_table(w.n, &w.groups, level);
+    }
+    return p.shift == 0 || p.cost > limit ? ALF_OK : build(&w, &p, level, memory, out, err);
 }
 
 size_t forest_bits_scratch(const forest_bits *b)

@@ -182,9 +182,9 @@ static alf_status normalise(normal_forest *n, arena *memory, bool *normal, alf_e
 
 const forest_costs *forest_costs_of(cpu_level level)
 {
-    static const forest_costs portable = {100, 3.2, 1.2, 1.6, (double)INFINITY, 3.3},
-                              avx2 = {60, 1.8, 1.2, 1.6, 6.7, 3.3},
-                              avx512 = {50, 0.9, 0.9, 1.4, 3.5, 3.3};
+    static const forest_costs portable = {100, 3.2, 2.0, 1.6, (double)INFINITY, 3.3},
+                              avx2 = {60, 1.8, 2.0, 1.6, 6.2, 3.3},
+                              avx512 = {50, 0.9, 1.4, 1.4, 3.5, 3.3};
     return level >= CPU_AVX512 ? &avx512 : level >= CPU_AVX2 ? &avx2 : &portable;
 }
 

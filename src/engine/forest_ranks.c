@@ -21,8 +21,8 @@ enum { DISTINCT = 256, SLOTS = 1024 };
 
 typedef struct distinct_values {
     uint64_t values[DISTINCT]; /* their bits */
-    uint16_t slots[SLOTS]; /* number + 1; 0: free */
-    uint32_t count;        /* DISTINCT + 1: too many */
+    uint16_t slots[SLOTS];     /* number + 1; 0: free */
+    uint32_t count;            /* DISTINCT + 1: too many */
 } distinct_values;
 
 typedef struct builder {

@@ -12,7 +12,7 @@
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
-enum { MOST_NODES = 4000, MOST_TREES = 200, MOST_VALUES = 3, ROWS = 11, MOST_FEATURES = 16 };
+enum { MOST_NODES = 4000, MOST_TREES = 200, MOST_VALUES = 3, ROWS = 16, MOST_FEATURES = 16 };
 
 typedef struct input {
     const uint8_t *data;
