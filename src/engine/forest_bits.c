@@ -100,7 +100,7 @@ static size_t table_rows(const groups *g, uint32_t shift)
 static uint32_t choose_shift(const groups *g, size_t bytes)
 {
     for (uint32_t shift = LEAST_SHIFT; shift <= MOST_SHIFT; shift++)
-        if (table_rows(g, shift) <= MOST_TABLE / bytes)
+        if (bytes <= MOST_TABLE / table_rows(g, shift))
             return shift;
     return 0;
 }
