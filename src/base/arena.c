@@ -1,4 +1,5 @@
-/* Bump allocation with a byte limit. Blocks double up to 1 MiB; large requests get their own. */
+/* Bump allocation with a byte limit. Blocks double up to 1 MiB; requests of a quarter of the next one
+ * get their own. */
 #include "base/arena.h"
 
 #include "base/mem.h"
@@ -61,28 +62,54 @@ static size_t padded(size_t count, size_t size)
     return bytes == 0 ? mask + 1 : (bytes + mask) & ~mask;
 }
 
+size_t arena_left(const arena *a)
+{
+    if (a->limit == 0)
+        return SIZE_MAX;
+    return a->used < a->limit ? a->limit - a->used : 1;
+}
+
 int arena_over_limit(const arena *a, size_t count, size_t size)
 {
     size_t bytes = padded(count, size);
     return bytes == 0 || (a->limit != 0 && (a->used > a->limit || bytes > a->limit - a->used));
 }
 
-static arena_block *add_block(arena *a, size_t bytes)
+/* The size of the next block. */
+static size_t next_size(const arena *a)
 {
     size_t size = a->blocks == NULL ? (size_t)FIRST_BLOCK : a->blocks->size * 2;
-    if (size > LARGEST_BLOCK)
-        size = LARGEST_BLOCK;
-    if (size < bytes)
-        size = bytes;
-    /* Zeroed by the allocator: it knows what fresh memory is, and pages that are never used are
-     * never touched. */
+    return size < LARGEST_BLOCK ? size : (size_t)LARGEST_BLOCK;
+}
+
+/* A new block of zeros, not yet in the list. Zeroed by the allocator: it knows what fresh memory
+ * is, and pages that are never used are never touched. */
+static arena_block *new_block(size_t size)
+{
     arena_block *block = mem_calloc(1, sizeof *block + size);
+    if (block != NULL)
+        block->size = size;
+    return block;
+}
+
+static arena_block *add_block(arena *a, size_t bytes)
+{
+    size_t size = next_size(a);
+    arena_block *block = new_block(size < bytes ? bytes : size);
     if (block == NULL)
         return NULL;
-    block->size = size;
     block->next = a->blocks;
     a->blocks = block;
     return block;
+}
+
+/* A full block behind the first one, which stays in use. */
+static void put_behind(arena *a, arena_block *block)
+{
+    block->used = block->size;
+    block->next = a->blocks->next;
+    a->blocks->next = block;
+    a->used += block->size;
 }
 
 void *arena_alloc(arena *a, size_t count, size_t size)
@@ -91,6 +118,12 @@ void *arena_alloc(arena *a, size_t count, size_t size)
         return NULL;
     size_t bytes = padded(count, size);
     arena_block *block = a->blocks;
+    if (block != NULL && block->size - block->used < bytes && bytes >= next_size(a) / 4) {
+        block = new_block(bytes); /* what is left of the block at hand would be lost for it */
+        if (block != NULL)
+            put_behind(a, block);
+        return block != NULL ? block->data : NULL;
+    }
     if (block == NULL || block->size - block->used < bytes) {
         block = add_block(a, bytes);
         if (block == NULL)
@@ -129,10 +162,8 @@ void *arena_alloc_unset(arena *a, size_t count, size_t size)
     arena_block *block = mem_alloc(sizeof *block + bytes);
     if (block == NULL)
         return NULL;
-    block->size = block->used = block->dirty = bytes;
-    block->next = a->blocks->next; /* the first one stays in use */
-    a->blocks->next = block;
-    a->used += bytes;
+    block->size = block->dirty = bytes;
+    put_behind(a, block);
     spoil(block->data, bytes);
     return block->data;
 }

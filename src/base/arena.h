@@ -23,6 +23,8 @@ void arena_reset(arena *a); /* forgets everything, keeps one block for reuse */
  * (A caller that must tell the two apart looks at arena_over_limit first.) */
 void *arena_alloc(arena *a, size_t count, size_t size);
 int arena_over_limit(const arena *a, size_t count, size_t size);
+/* What the limit leaves, at least 1; SIZE_MAX: there is none. */
+size_t arena_left(const arena *a);
 
 /* The same with any content, for what is written in full before it is read: large pieces then cost
  * no zeroing. */

@@ -331,10 +331,12 @@ static alf_status load_component(models *m, const char *folder, models_component
 {
     models_file first = which == MODELS_TEXT ? MODELS_VECTORIZER : MODELS_SCALER;
     models_file second = which == MODELS_TEXT ? MODELS_CLASSIFIER : MODELS_ANOMALY;
-    models_place from = {folder, &m->layout, &options->engine};
+    engine_options plain = options->engine;
+    plain.plain = true; /* a chain compiles what it does not replace */
+    models_place from = {folder, &m->layout, &plain};
     *out = (joblib_component){0};
     if (m->origin[which] != MODELS_FROM_ONNX)
-        return models_joblib_open(folder, which, &options->engine, &m->memory, out, err);
+        return models_joblib_open(folder, which, &plain, &m->memory, out, err);
     if (m->layout.path[first][0] == '\0')
         return missing_half(m, second, first, err);
     out->zero_is_value = m->has_manifest ? m->manifest.zero_is_value : options->literal_zero;
@@ -353,6 +355,7 @@ static alf_status open_text(models *m, const char *folder, const models_options 
         return status;
     }
     TRY(text_chain_init(&m->text, loaded.first, loaded.second, !loaded.zero_is_value, err));
+    text_chain_trim(&m->text);
     m->has_text = true;
     if (m->labels_assumed && m->text.classes.names != NULL) { /* the file itself names them */
         class_labels named = {m->text.class_count, m->text.classes.names};
@@ -382,6 +385,7 @@ static alf_status open_anomaly(models *m, const char *folder, const models_optio
                          loaded.feature_count, (int)LOG_FEATURES);
     }
     TRY(anomaly_chain_init(&m->anomaly, loaded.first, loaded.second, LOG_FEATURES, err));
+    anomaly_chain_trim(&m->anomaly);
     m->has_anomaly = true;
     return ALF_OK;
 }

@@ -20,7 +20,7 @@
 
 /* PIECE: bytes read at once. JOB_BYTES: a job that holds so many takes no more. KEPT_BYTES: larger
  * buffers are given back, so that a few huge records do not stay in memory. */
-enum { PIECE = 1 << 16, JOB_BYTES = 1 << 17, KEPT_BYTES = 1 << 20 };
+enum { PIECE = 1 << 15, JOB_BYTES = 1 << 17, KEPT_BYTES = 1 << 20 };
 
 typedef struct job {
     buf records; /* one after the other */

@@ -46,6 +46,9 @@ alf_status text_chain_init(text_chain *c, engine *vectorizer, engine *classifier
 /* From now on the graphs are run as they are: the slow reference that the path must equal bit for
  * bit. Before any session is made. */
 void text_chain_interpret(text_chain *c);
+/* Drops what only the graphs as they are would need, where there is a path. After this the chain
+ * cannot be interpreted. */
+void text_chain_trim(text_chain *c);
 void text_chain_fini(text_chain *c);
 
 typedef struct text_chain_session {
@@ -84,6 +87,8 @@ alf_status anomaly_chain_init(anomaly_chain *c, engine *scaler, engine *forest,
 void anomaly_chain_fini(anomaly_chain *c);
 /* Before any session: they run the graphs node by node, the reference for what is fused. */
 void anomaly_chain_unfuse(anomaly_chain *c);
+/* Drops what only the graphs as they are would need. After this it cannot be unfused. */
+void anomaly_chain_trim(anomaly_chain *c);
 
 typedef struct anomaly_chain_session {
     const anomaly_chain *chain;

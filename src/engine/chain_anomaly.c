@@ -2,6 +2,7 @@
 #include "engine/chain.h"
 #include "engine/chain_check.h"
 #include "engine/fused_anomaly.h"
+#include "engine/graph.h"
 
 #include "base/mem.h"
 
@@ -42,15 +43,19 @@ static alf_status check_forest(anomaly_chain *c, alf_error *err)
 static alf_status fuse(anomaly_chain *c, alf_error *err)
 {
     fused_outputs outputs = {c->label_output, c->decision_output, c->score_output};
-    fused_anomaly found;
-    if (!c->has_score ||
-        !fused_anomaly_find(c->scaler, c->forest, c->feature_count, &outputs, &found))
-        return ALF_OK;
-    c->fused = mem_alloc(sizeof found);
+    bool found = false;
+    c->fused = mem_calloc(1, sizeof *c->fused);
     if (c->fused == NULL)
         return error_nomem(err, "the anomaly model");
-    *c->fused = found;
-    return ALF_OK;
+    alf_status status = ALF_OK;
+    if (c->has_score)
+        status = fused_anomaly_find(c->scaler, c->forest, c->feature_count, &outputs, c->fused,
+                                    &found, err);
+    if (!found) {
+        mem_free(c->fused);
+        c->fused = NULL;
+    }
+    return status;
 }
 
 alf_status anomaly_chain_init(anomaly_chain *c, engine *scaler, engine *forest,
@@ -70,6 +75,8 @@ alf_status anomaly_chain_init(anomaly_chain *c, engine *scaler, engine *forest,
     TRY_OUT(anomaly_chain_session_init(&s, c, err));
     TRY_OUT(anomaly_chain_run(&s, zeros, 1, &score, &decision, &label, err));
     TRY_OUT(fuse(c, err));
+    if (c->fused == NULL)
+        TRY_OUT(engine_compile(c->forest, err));
 out:
     anomaly_chain_session_fini(&s);
     if (status != ALF_OK)
@@ -79,16 +86,24 @@ out:
 
 void anomaly_chain_fini(anomaly_chain *c)
 {
+    anomaly_chain_unfuse(c);
     engine_free(c->scaler);
     engine_free(c->forest);
-    mem_free(c->fused);
     *c = (anomaly_chain){0};
 }
 
 void anomaly_chain_unfuse(anomaly_chain *c)
 {
+    if (c->fused != NULL)
+        fused_anomaly_fini(c->fused);
     mem_free(c->fused);
     c->fused = NULL;
+}
+
+void anomaly_chain_trim(anomaly_chain *c)
+{
+    if (c->fused != NULL && c->fused->is_whole)
+        engine_drop_large(c->forest, c->fused->node, c->fused->node + 1);
 }
 
 static alf_status start_graphs(anomaly_chain_session *s, alf_error *err)

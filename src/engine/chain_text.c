@@ -5,6 +5,7 @@
 
 #include "base/mem.h"
 #include "base/span.h"
+#include "engine/graph.h"
 #include "engine/text_path.h"
 
 #include <inttypes.h>
@@ -155,6 +156,8 @@ alf_status text_chain_init(text_chain *c, engine *vectorizer, engine *classifier
     TRY_OUT(compile_graphs(c, err));
     if (c->path != NULL)
         goto out;
+    TRY_OUT(engine_compile(vectorizer, err));
+    TRY_OUT(engine_compile(classifier, err));
     v = engine_session_new(vectorizer);
     x = engine_session_new(classifier);
     if (v == NULL || x == NULL)
@@ -172,6 +175,14 @@ void text_chain_interpret(text_chain *c)
 {
     text_path_free(c->path);
     c->path = NULL;
+}
+
+void text_chain_trim(text_chain *c)
+{
+    if (c->path == NULL)
+        return;
+    engine_drop_large(c->vectorizer, 0, SIZE_MAX);
+    engine_drop_large(c->classifier, 0, text_path_head(c->path) + 1);
 }
 
 void text_chain_fini(text_chain *c)
@@ -326,7 +337,7 @@ static alf_status run_prepared(text_chain_session *s, const alf_span *texts, siz
 }
 
 /* Does the steps on n texts, at most a chunk. */
-static alf_status prepare(text_chain_session *s, const alf_span *texts, size_t n, alf_error *err)
+static alf_status do_steps(text_chain_session *s, const alf_span *texts, size_t n, alf_error *err)
 {
     size_t begin = 0;
     buf_clear(&s->prepared);
@@ -350,7 +361,7 @@ alf_status text_chain_run(text_chain_session *s, const alf_span *texts, size_t n
         return run_prepared(s, texts, n, probabilities, labels, terms, err);
     for (size_t done = 0; done < n;) {
         size_t rows = rows_together(s, texts + done, n - done);
-        TRY(prepare(s, texts + done, rows, err));
+        TRY(do_steps(s, texts + done, rows, err));
         TRY(run_prepared(s, s->prepared_texts, rows, probabilities + done * s->chain->class_count,
                          labels + done, terms != NULL ? terms + done : NULL, err));
         done += rows;

@@ -36,11 +36,12 @@ typedef enum engine_kind {
     ENGINE_AUTO          /* ours; graphs that it does not handle: ONNX Runtime */
 } engine_kind;
 
-/* Zeroed: the native engine. All but the first two members are for ONNX Runtime, which has no
+/* Zeroed: the native engine. All but the first three members are for ONNX Runtime, which has no
  * limit on memory. */
 typedef struct engine_options {
     engine_kind kind;
     size_t max_memory;              /* as for engine_load */
+    bool plain;                     /* the caller will see to engine_compile */
     const char *library;            /* path; NULL or "": where the loader looks */
     const char *optimization_level; /* "disabled", "basic", "extended", "all"; NULL: all */
     int intra_op_num_threads;       /* 0: the library's choice */
@@ -58,6 +59,9 @@ bool engine_kind_from_name(const char *name, engine_kind *out);
 /* As engine_load, with the engine that options (NULL: native) ask for. */
 alf_status engine_load_with(alf_span file, const engine_options *options, engine **out,
                             alf_error *err);
+/* Makes the nodes fast that have a slow and a fast way, if that is not done: loading does it unless
+ * options say `plain`, for who may find that they are not run at all. Before any session. */
+alf_status engine_compile(engine *e, alf_error *err);
 const char *engine_runs_on(const engine *e);         /* "native" or "onnxruntime" */
 const char *engine_runtime_version(const engine *e); /* of ONNX Runtime; "" for the native engine */
 

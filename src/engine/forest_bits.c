@@ -377,6 +377,11 @@ alf_status forest_bits_build(const normal_forest *n, double limit, cpu_level lev
     return p.shift == 0 || p.cost > limit ? ALF_OK : build(&w, &p, level, memory, out, err);
 }
 
+bool forest_bits_reads_nodes(const forest_bits *b)
+{
+    return b->leaves.nodes != NULL;
+}
+
 size_t forest_bits_scratch(const forest_bits *b)
 {
     return FOREST_GROUP * b->row_bytes + b->column_count * sizeof(uint32_t) + ROW_ALIGN;

@@ -268,6 +268,11 @@ forest_way forest_fast_way(const forest_fast *ff)
     return ff->bits != NULL ? FOREST_BITS : ff->ranks != NULL ? FOREST_RANKS : FOREST_WALK;
 }
 
+bool forest_fast_reads_nodes(const forest_fast *ff)
+{
+    return ff->bits == NULL || forest_bits_reads_nodes(ff->bits);
+}
+
 /* ---- run ---- */
 
 /* Doubles from one row of columns to the next. */

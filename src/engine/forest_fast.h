@@ -31,6 +31,8 @@ alf_status forest_fast_build(const forest *f, arena *memory, const forest_fast *
 alf_status forest_fast_build_as(const forest *f, forest_way way, cpu_level level, arena *memory,
                                 const forest_fast **out, alf_error *err);
 forest_way forest_fast_way(const forest_fast *ff);
+/* Whether it reads more of f than its counts, numbers and base: its nodes and values. */
+bool forest_fast_reads_nodes(const forest_fast *ff);
 
 /* Rows of numbers as a tensor has them: float, double, int32 or int64. */
 typedef struct forest_rows {

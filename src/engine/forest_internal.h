@@ -65,7 +65,8 @@ typedef struct forest_bits forest_bits;
 /* Only where it costs at most `limit`. */
 alf_status forest_bits_build(const normal_forest *n, double limit, cpu_level level, arena *memory,
                              forest_bits **out, alf_error *err);
-enum { FOREST_GROUP = 8, RANKS_ROWS = 32 }; /* rows that a way takes at most at a time */
+enum { FOREST_GROUP = 8, RANKS_ROWS = 32 };         /* rows that a way takes at most at a time */
+bool forest_bits_reads_nodes(const forest_bits *b); /* see forest_fast_reads_nodes */
 size_t forest_bits_scratch(const forest_bits *b);
 /* x: rows (at most FOREST_GROUP) of columns, `stride` apart. out: as the base has it. */
 void forest_bits_sum(const forest_bits *b, const double *x, size_t stride, size_t rows, double *out,
@@ -76,6 +77,7 @@ double forest_ranks_cost(const normal_forest *n, cpu_level level); /* if it can 
 /* Unless forced, only where it takes little memory. */
 alf_status forest_ranks_build(const normal_forest *n, bool forced, cpu_level level, arena *memory,
                               forest_ranks **out, alf_error *err);
+bool forest_ranks_reads_nodes(const forest_ranks *k);
 size_t forest_ranks_scratch(void);
 void forest_ranks_sum(const forest_ranks *k, const double *x, size_t stride, size_t rows,
                       double *out, void *scratch);

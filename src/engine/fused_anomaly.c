@@ -198,16 +198,47 @@ static bool find_trees(const engine *e, const fused_outputs *outputs, fused_anom
     fits = fits && is_output(e, outputs->decision, w.value);
     if (!find_label(&w, out))
         return false;
-    out->trees = tree_single_sum(trees->state);
-    return fits && is_output(e, outputs->label, w.value) && w.next == e->node_count &&
-           out->trees != NULL;
+    out->node = (size_t)(trees - e->nodes);
+    return fits && is_output(e, outputs->label, w.value) && w.next == e->node_count;
 }
 
-bool fused_anomaly_find(const engine *scaler, const engine *detector, uint32_t feature_count,
-                        const fused_outputs *outputs, fused_anomaly *out)
+/* The trees, compiled: those of the node if they are, else its own. */
+static alf_status take_trees(const engine *e, fused_anomaly *m, alf_error *err)
+{
+    forest *copy;
+    const forest_fast *compiled;
+    const forest *trees = tree_single_sum(e->nodes[m->node].state, &compiled);
+    if (trees == NULL)
+        return ALF_OK;
+    m->trees = compiled;
+    if (compiled != NULL)
+        return ALF_OK;
+    TRY(arena_take(&m->memory, 1, sizeof *copy, &copy, err));
+    *copy = *trees;
+    TRY(forest_fast_build(copy, &m->memory, &m->trees, err));
+    m->is_whole = m->trees != NULL && copy->base == NULL && !forest_fast_reads_nodes(m->trees);
+    return ALF_OK;
+}
+
+alf_status fused_anomaly_find(const engine *scaler, const engine *detector, uint32_t feature_count,
+                              const fused_outputs *outputs, fused_anomaly *out, bool *found,
+                              alf_error *err)
 {
     *out = (fused_anomaly){.feature_count = feature_count};
-    return find_scaler(scaler, out) && find_trees(detector, outputs, out);
+    *found = find_scaler(scaler, out) && find_trees(detector, outputs, out);
+    if (!*found)
+        return ALF_OK;
+    arena_init(&out->memory, arena_left(&detector->memory));
+    alf_status status = take_trees(detector, out, err);
+    *found = status == ALF_OK && out->trees != NULL;
+    if (!*found)
+        fused_anomaly_fini(out);
+    return status;
+}
+
+void fused_anomaly_fini(fused_anomaly *m)
+{
+    arena_fini(&m->memory);
 }
 
 /* ---- sessions ---- */

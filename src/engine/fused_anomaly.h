@@ -28,6 +28,9 @@ typedef struct fused_anomaly {
     fused_step steps[FUSED_STEPS];
     uint32_t step_count, feature_count;
     const struct forest_fast *trees;
+    arena memory;  /* of the trees, where the engine's are not compiled */
+    size_t node;   /* of the forest graph: the trees */
+    bool is_whole; /* nothing is borrowed of that node */
     double denominator, offset, zero;
     int64_t below, otherwise; /* labels */
 } fused_anomaly;
@@ -37,9 +40,11 @@ typedef struct fused_outputs {
     size_t label, decision, score; /* SIZE_MAX: not wanted */
 } fused_outputs;
 
-/* false: the graphs are something else. *out borrows from both engines. */
-bool fused_anomaly_find(const engine *scaler, const engine *forest, uint32_t feature_count,
-                        const fused_outputs *outputs, fused_anomaly *out);
+/* *found false: the graphs are something else. *out borrows from both engines. */
+alf_status fused_anomaly_find(const engine *scaler, const engine *forest, uint32_t feature_count,
+                              const fused_outputs *outputs, fused_anomaly *out, bool *found,
+                              alf_error *err);
+void fused_anomaly_fini(fused_anomaly *m);
 
 /* What a thread needs. Rows of features repeat where logs do: their answers are remembered. */
 typedef struct fused_session {

@@ -33,6 +33,7 @@ void engine_node_fini(engine_node *node)
     if (node->op->life != NULL && node->op->life->fini != NULL && node->state != NULL)
         node->op->life->fini(node->state);
     node->state = NULL;
+    arena_fini(&node->memory);
 }
 
 static alf_status add_value(loader *l, alf_span name, uint32_t *out)
@@ -259,9 +260,12 @@ static alf_status prepare_node(loader *l, const onnx_node *from, engine_node *no
             return error_set(l->err, ALF_E_UNSUPPORTED,
                              "%s of a sequence of maps is not run; only graph outputs may be such",
                              node->op->name);
+    bool large = (node->op->flags & KERNEL_LARGE) != 0;
+    if (large) /* what is left of the engine's limit */
+        arena_init(&node->memory, arena_left(&l->e->memory));
     prepare p = {.node = from,
                  .op = node->op,
-                 .memory = &l->e->memory,
+                 .memory = large ? &node->memory : &l->e->memory,
                  .input_count = node->input_count,
                  .output_count = node->output_count,
                  .inputs = l->inputs,
@@ -269,6 +273,8 @@ static alf_status prepare_node(loader *l, const onnx_node *from, engine_node *no
                  .err = l->err};
     alf_status status = node->op->prepare(&p);
     node->state = p.state; /* also after a failure, to be ended */
+    if (large)
+        l->e->memory.limit -= node->memory.used;
     return status;
 }
 
@@ -461,7 +467,7 @@ static size_t load_limit(size_t file_size, size_t max_memory)
     return limit + (1 << 16);
 }
 
-alf_status engine_load(alf_span file, size_t max_memory, engine **out, alf_error *err)
+alf_status engine_load_plain(alf_span file, size_t max_memory, engine **out, alf_error *err)
 {
     *out = NULL;
     engine *e = mem_calloc(1, sizeof *e);
@@ -485,6 +491,38 @@ out:
     if (status != ALF_OK)
         engine_free(e);
     return status;
+}
+
+alf_status engine_load(alf_span file, size_t max_memory, engine **out, alf_error *err)
+{
+    TRY(engine_load_plain(file, max_memory, out, err));
+    alf_status status = engine_compile(*out, err);
+    if (status != ALF_OK) {
+        engine_free(*out);
+        *out = NULL;
+    }
+    return status;
+}
+
+alf_status engine_compile(engine *e, alf_error *err)
+{
+    for (size_t i = 0; i < e->node_count; i++) {
+        engine_node *node = &e->nodes[i];
+        if (node->op->life == NULL || node->op->life->compile == NULL || node->state == NULL)
+            continue;
+        node->memory.limit = node->memory.used + arena_left(&e->memory);
+        size_t before = node->memory.used;
+        TRY(node->op->life->compile(node->state, &node->memory, err));
+        e->memory.limit -= node->memory.used - before;
+    }
+    return ALF_OK;
+}
+
+void engine_drop_large(engine *e, size_t first, size_t end)
+{
+    for (size_t i = first; i < end && i < e->node_count; i++)
+        if ((e->nodes[i].op->flags & KERNEL_LARGE) != 0)
+            engine_node_fini(&e->nodes[i]);
 }
 
 void engine_free(engine *e)

@@ -28,6 +28,7 @@ typedef struct engine_value {
 typedef struct engine_node {
     const kernel *op;
     void *state;
+    arena memory;  /* of the state, where the operator is KERNEL_LARGE */
     alf_span name; /* for errors */
     uint32_t input_count, output_count;
     uint32_t *inputs;  /* values; NO_VALUE: left out */
@@ -62,6 +63,9 @@ typedef struct load_value {
     uint32_t slot;
 } load_value;
 
+/* engine_load without engine_compile. */
+alf_status engine_load_plain(alf_span file, size_t max_memory, engine **out, alf_error *err);
+
 /* Drops what no output needs, then gives every value its memory: values whose lives do not meet
  * share a slot (plan.c). */
 alf_status plan_memory(engine *e, load_value *values, arena *temporary, alf_error *err);
@@ -73,5 +77,8 @@ alf_status engine_run_behind(engine_session *s, size_t node, uint32_t value, con
 
 /* Ends a node's state. */
 void engine_node_fini(engine_node *node);
+
+/* Ends the large states of nodes [first, end), which will not be run again. */
+void engine_drop_large(engine *e, size_t first, size_t end);
 
 #endif

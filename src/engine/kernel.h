@@ -29,7 +29,7 @@ typedef struct kernel kernel;
 typedef struct prepare {
     const onnx_node *node;
     const kernel *op;
-    arena *memory; /* lives as long as the engine */
+    arena *memory; /* lives as long as the engine, or the node (KERNEL_LARGE) */
     size_t input_count, output_count;
     const graph_value **inputs; /* NULL: left out */
     graph_value **outputs;      /* NULL: not wanted */
@@ -60,11 +60,14 @@ typedef struct kernel_call {
 
 enum {
     KERNEL_VIEW = 1, /* output 0 is input 0 with another shape */
-    KERNEL_TEXT = 2  /* makes strings: has node_memory */
+    KERNEL_TEXT = 2, /* makes strings: has node_memory */
+    KERNEL_LARGE = 4 /* its state has an arena of its own, and can be dropped (graph.h) */
 };
 
 /* For operators whose state is more than memory; any member may be NULL. */
 typedef struct kernel_life {
+    /* KERNEL_LARGE only: makes the state fast, once; memory is the arena of the node */
+    alf_status (*compile)(void *state, arena *memory, alf_error *err);
     void (*fini)(void *state);               /* also after a prepare that failed */
     void *(*session_new)(const void *state); /* NULL: out of memory */
     void (*session_free)(void *extra);       /* NULL allowed */

@@ -39,10 +39,15 @@ static bool takes_extremes(const tree_regressor *s)
     return s->aggregate == AGGREGATE_MIN || s->aggregate == AGGREGATE_MAX;
 }
 
-static alf_status compile(const prepare *p, tree_regressor *s)
+static alf_status compile(void *state, arena *memory, alf_error *err)
 {
-    return takes_extremes(s) ? ALF_OK : forest_fast_build(&s->trees, p->memory, &s->fast, p->err);
+    tree_regressor *s = state;
+    return takes_extremes(s) || s->fast != NULL
+               ? ALF_OK
+               : forest_fast_build(&s->trees, memory, &s->fast, err);
 }
+
+const kernel_life life_trees = {.compile = compile};
 
 static void regressor_output(const prepare *p, onnx_type type, int64_t targets)
 {
@@ -111,8 +116,8 @@ static alf_status with_temporary(prepare *p, uint32_t types,
     TRY(prepare_state(p, sizeof *state, &state));
     arena_init(&temporary, p->memory->limit);
     alf_status status = read(p, &temporary, state);
-    arena_fini(&temporary); /* before more is taken */
-    return status == ALF_OK ? compile(p, state) : status;
+    arena_fini(&temporary);
+    return status;
 }
 
 alf_status prepare_tree_regressor(prepare *p)
@@ -125,12 +130,13 @@ alf_status prepare_tree_ensemble(prepare *p)
     return with_temporary(p, TYPES_FLOAT, read_ensemble);
 }
 
-const forest_fast *tree_single_sum(const void *state)
+const forest *tree_single_sum(const void *state, const forest_fast **fast)
 {
     const tree_regressor *s = state;
     bool plain = s->aggregate == AGGREGATE_SUM && s->post == POST_NONE && s->late_base == NULL &&
                  s->trees.target_count == 1;
-    return plain ? s->fast : NULL;
+    *fast = s->fast;
+    return plain ? &s->trees : NULL;
 }
 
 /* ---- run ---- */

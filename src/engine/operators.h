@@ -119,6 +119,7 @@ alf_status run_linear_classifier(const kernel_call *c);
 alf_status prepare_tfidf(prepare *p);
 alf_status run_tfidf(const kernel_call *c);
 extern const kernel_life life_tfidf;
+extern const kernel_life life_trees;
 alf_status prepare_string_normalizer(prepare *p);
 alf_status run_string_normalizer(const kernel_call *c);
 extern const kernel_life life_string_normalizer;

@@ -56,6 +56,15 @@ static alf_status load_runtime(alf_span file, const engine_options *options, eng
     return status;
 }
 
+/* options: NULL allowed. */
+static alf_status load_native(alf_span file, const engine_options *options, engine **out,
+                              alf_error *err)
+{
+    size_t max_memory = options != NULL ? options->max_memory : 0;
+    return options != NULL && options->plain ? engine_load_plain(file, max_memory, out, err)
+                                             : engine_load(file, max_memory, out, err);
+}
+
 /* Ours first. What it does not handle goes to ONNX Runtime; a file that is broken or too large
  * does not. */
 static alf_status load_auto(alf_span file, const engine_options *options, engine **out,
@@ -65,7 +74,7 @@ static alf_status load_auto(alf_span file, const engine_options *options, engine
     alf_error theirs = {0};
     char one[200];
     char two[250];
-    alf_status status = engine_load(file, options->max_memory, out, &ours);
+    alf_status status = load_native(file, options, out, &ours);
     if (status == ALF_E_UNSUPPORTED && load_runtime(file, options, out, &theirs) == ALF_OK)
         return ALF_OK;
     if (status != ALF_OK && err != NULL)
@@ -88,5 +97,5 @@ alf_status engine_load_with(alf_span file, const engine_options *options, engine
     case ENGINE_NATIVE:
         break;
     }
-    return engine_load(file, options != NULL ? options->max_memory : 0, out, err);
+    return load_native(file, options, out, err);
 }

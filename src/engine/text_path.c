@@ -19,7 +19,7 @@ enum {
     MOST_OUTPUTS = 8,
     KEY_COLUMNS = 28, /* longer count vectors are not remembered */
     COUNT_BITS = 10,
-    MEMO_BYTES = 1 << 20
+    MEMO_BYTES = 1 << 19
 };
 
 struct text_path {
@@ -30,6 +30,7 @@ struct text_path {
     text_weights weights;
     text_head head;
     text_forest forest; /* where head.trees */
+    bool has_trees;     /* else a matrix */
     uint32_t term_count, target_count, class_count;
 };
 
@@ -88,6 +89,7 @@ static alf_status build_head(text_path *p, bool *fits, alf_error *err)
     /* A few bytes of a file can claim any number of columns: that is the chain's to refuse. */
     if (p->shape.is_wide || (int64_t)h->trees->feature_count > width || width > NGRAM_MOST_COLUMNS)
         return ALF_OK;
+    p->has_trees = true;
     p->target_count = h->trees->target_count;
     return text_forest_init(&p->forest, h->trees, h->maps_zero || p->shape.zero_is_absent,
                             &p->memory, fits, err);
@@ -95,7 +97,7 @@ static alf_status build_head(text_path *p, bool *fits, alf_error *err)
 
 static bool is_narrow(const text_path *p)
 {
-    return p->head.trees != NULL && !p->forest.wide;
+    return p->has_trees && !p->forest.wide;
 }
 
 /* Runs what follows the sums of n rows, and checks what comes out. */
@@ -184,6 +186,11 @@ uint32_t text_path_classes(const text_path *p)
     return p->class_count;
 }
 
+size_t text_path_head(const text_path *p)
+{
+    return p->head.node;
+}
+
 /* ---- sessions ---- */
 
 static alf_status fill_session(text_path_session *s, bool remember, alf_error *err)
@@ -202,7 +209,7 @@ static alf_status fill_session(text_path_session *s, bool remember, alf_error *e
         s->narrow == NULL || s->sums == NULL || s->rows == NULL || s->pending == NULL)
         return error_nomem(err, "a session");
     TRY(ngram_counter_init(&s->counter, p->term_count, err));
-    if (p->head.trees != NULL)
+    if (p->has_trees)
         TRY(text_forest_room_init(&s->forest, &p->forest, err));
     s->remembers = remember && memo_allowed();
     if (s->remembers)
@@ -371,7 +378,7 @@ static void score_counts(text_path_session *s, uint32_t n, uint32_t *terms)
     const text_path *p = s->path;
     uint32_t targets = p->target_count;
     n = make_row(p, s, n, terms);
-    if (p->head.trees != NULL)
+    if (p->has_trees)
         text_forest_sum(&p->forest, &s->forest, s->columns, s->narrow, n, s->sums);
     else
         sum_matrix(p, s, n);

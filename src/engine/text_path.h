@@ -28,6 +28,7 @@ void text_path_free(text_path *p); /* NULL allowed */
 
 uint32_t text_path_terms(const text_path *p);
 uint32_t text_path_classes(const text_path *p);
+size_t text_path_head(const text_path *p); /* the last node of the classifier that it replaces */
 
 /* remember: keeps answers to count vectors seen before. */
 alf_status text_path_session_new(const text_path *p, bool remember, text_path_session **out,

@@ -52,8 +52,8 @@ alf_status tree_read_ensemble(const prepare *p, arena *temporary, uint32_t targe
 alf_status tree_build(const prepare *p, const tree_source *source, arena *temporary, forest *out);
 
 /* The forest of a TreeEnsemble node whose state this is, when its output is the plain sum for one
- * target; else, or when the forest does not compile, NULL. */
-const forest_fast *tree_single_sum(const void *state);
+ * target, else NULL; *fast: compiled, where that has been done. */
+const forest *tree_single_sum(const void *state, const forest_fast **fast);
 
 /* ---- rows (tree_rows.c) ---- */
 

@@ -35,40 +35,54 @@ static inline alf_status pair_run(const text_chain *c, const alf_span *texts, si
     return status;
 }
 
-static inline pair_result pair_compare(text_chain *c, const alf_span *texts, size_t n)
+/* A chain of two files: as a bundle's is, lean, or to be interpreted. false: it does not load. */
+static inline bool pair_open(alf_span vectorizer, alf_span classifier, bool zero_is_absent,
+                             bool lean, text_chain *out)
 {
-    static pair_answers fast, slow; /* large */
-    if (c->path == NULL)
-        return PAIR_GRAPHS;
-    alf_status status = pair_run(c, texts, n, &fast);
-    text_chain_interpret(c);
-    if (pair_run(c, texts, n, &slow) != ALF_OK)
-        return PAIR_REFUSED;
-    bool same = status == ALF_OK &&
-                memcmp(fast.labels, slow.labels, n * sizeof *fast.labels) == 0 &&
-                memcmp(fast.terms, slow.terms, n * sizeof *fast.terms) == 0 &&
-                memcmp(fast.probabilities, slow.probabilities,
-                       n * c->class_count * sizeof *fast.probabilities) == 0;
-    return same ? PAIR_SAME : PAIR_DIFFERS;
+    engine_options options = {.max_memory = 1 << 24, .plain = lean};
+    engine *v, *x;
+    if (engine_load_with(vectorizer, &options, &v, NULL) != ALF_OK)
+        return false;
+    if (engine_load_with(classifier, &options, &x, NULL) != ALF_OK) {
+        engine_free(v);
+        return false;
+    }
+    if (text_chain_init(out, v, x, zero_is_absent, NULL) != ALF_OK)
+        return false;
+    if (lean)
+        text_chain_trim(out);
+    return true;
+}
+
+/* fast: as a bundle's; slow: interpreted here. */
+static inline pair_result pair_compare(const text_chain *fast, text_chain *slow,
+                                       const alf_span *texts, size_t n)
+{
+    static pair_answers one, other; /* large */
+    alf_status status = pair_run(fast, texts, n, &one);
+    text_chain_interpret(slow);
+    if (pair_run(slow, texts, n, &other) != ALF_OK)
+        return fast->path == NULL ? PAIR_GRAPHS : PAIR_REFUSED;
+    bool same = status == ALF_OK && memcmp(one.labels, other.labels, n * sizeof *one.labels) == 0 &&
+                memcmp(one.terms, other.terms, n * sizeof *one.terms) == 0 &&
+                memcmp(one.probabilities, other.probabilities,
+                       n * slow->class_count * sizeof *one.probabilities) == 0;
+    return !same ? PAIR_DIFFERS : fast->path == NULL ? PAIR_GRAPHS : PAIR_SAME;
 }
 
 /* n: at most PAIR_TEXTS. */
 static inline pair_result pair_check(alf_span vectorizer, alf_span classifier, bool zero_is_absent,
                                      const alf_span *texts, size_t n)
 {
-    enum { MEMORY = 1 << 24 };
-    engine *v, *x;
-    text_chain c;
-    if (engine_load(vectorizer, MEMORY, &v, NULL) != ALF_OK)
+    text_chain fast, slow;
+    if (!pair_open(vectorizer, classifier, zero_is_absent, true, &fast))
         return PAIR_REFUSED;
-    if (engine_load(classifier, MEMORY, &x, NULL) != ALF_OK) {
-        engine_free(v);
-        return PAIR_REFUSED;
+    pair_result result = PAIR_REFUSED;
+    if (pair_open(vectorizer, classifier, zero_is_absent, false, &slow)) {
+        result = pair_compare(&fast, &slow, texts, n);
+        text_chain_fini(&slow);
     }
-    if (text_chain_init(&c, v, x, zero_is_absent, NULL) != ALF_OK)
-        return PAIR_REFUSED;
-    pair_result result = pair_compare(&c, texts, n);
-    text_chain_fini(&c);
+    text_chain_fini(&fast);
     return result;
 }
 

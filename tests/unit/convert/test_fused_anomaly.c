@@ -86,13 +86,17 @@ static void model_init(model *m)
     m->scaler = (scaler){.feature_count = COLUMNS, .offset = m->columns[0], .scale = m->columns[1]};
 }
 
+/* As a bundle's: compiled by the chain alone. */
+static bool lean;
+
 static void write_graph(onnx_model *graph, engine **out)
 {
+    const engine_options options = {.plain = lean};
     buf bytes;
     alf_error err = {0};
     buf_init(&bytes);
     must(onnx_write(graph, &bytes, &err), &err);
-    must(engine_load(buf_span(&bytes), 0, out, &err), &err);
+    must(engine_load_with(buf_span(&bytes), &options, out, &err), &err);
     buf_fini(&bytes);
     onnx_free(graph);
 }
@@ -176,6 +180,13 @@ static void check_model(const model *m)
         assert_null(c.fused);
         check_chain(&c, rows, expected, 7);
         check_chain(&c, rows, expected, 300);
+        anomaly_chain_fini(&c);
+        lean = true;
+        open_chain(m, NULL, NULL, &c);
+        lean = false;
+        assert_non_null(c.fused);
+        anomaly_chain_trim(&c);
+        check_chain(&c, rows, expected, 64);
         anomaly_chain_fini(&c);
     }
 }

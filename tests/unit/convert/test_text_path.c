@@ -360,13 +360,15 @@ static alf_status try_all(alf_span vectorizer, alf_span classifier)
     engine *v, *x;
     text_chain c;
     text_chain_session s = {0};
-    TRY(engine_load(vectorizer, 0, &v, NULL));
-    alf_status status = engine_load(classifier, 0, &x, NULL);
+    const engine_options plain = {.plain = true};
+    TRY(engine_load_with(vectorizer, &plain, &v, NULL));
+    alf_status status = engine_load_with(classifier, &plain, &x, NULL);
     if (status != ALF_OK) {
         engine_free(v);
         return status;
     }
     TRY(text_chain_init(&c, v, x, true, NULL));
+    text_chain_trim(&c);
     status = text_chain_session_init(&s, &c, NULL);
     if (status == ALF_OK)
         status = text_chain_run(&s, texts, 2, probabilities, labels, terms, NULL);
