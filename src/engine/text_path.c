@@ -280,6 +280,7 @@ static count_key make_key(const uint32_t *columns, const uint32_t *counts, uint3
 {
     count_key key;
     key.fits = false;
+    key.count = key.hash = 0;
     if (n > KEY_COLUMNS)
         return key;
     for (uint32_t i = 0; i < n; i++) {
