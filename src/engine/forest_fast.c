@@ -270,7 +270,9 @@ forest_way forest_fast_way(const forest_fast *ff)
 
 bool forest_fast_reads_nodes(const forest_fast *ff)
 {
-    return ff->bits == NULL || forest_bits_reads_nodes(ff->bits);
+    return ff->bits != NULL    ? forest_bits_reads_nodes(ff->bits)
+           : ff->ranks != NULL ? forest_ranks_reads_nodes(ff->ranks)
+                               : true;
 }
 
 /* ---- run ---- */

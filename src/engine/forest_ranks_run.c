@@ -22,6 +22,11 @@ typedef struct ranks_scratch {
     uint8_t missing[RANKS_ROWS]; /* bit c: column c is missing and has a twin */
 } ranks_scratch;
 
+bool forest_ranks_reads_nodes(const forest_ranks *k)
+{
+    return k->leaves.nodes != NULL;
+}
+
 size_t forest_ranks_scratch(void)
 {
     return sizeof(ranks_scratch) + RANKS_ALIGN;
