@@ -112,8 +112,49 @@ static void print_histogram(const sources *s, size_t offset, const metrics_bound
     metrics_sample(out, series, labels + 1, count - 1, (double)sum);
 }
 
+/* Why logs fail open and why requests are refused. They are there from the start, at 0, because a
+ * rate does not see the step with which a series begins. */
+static const char *const fail_reasons[] = {"timeout",
+                                           "max_latency",
+                                           "compliance_error",
+                                           "rules_limit",
+                                           "rules_error",
+                                           "rules_circuit_open",
+                                           "tfidf_xgboost_limit",
+                                           "tfidf_xgboost_error",
+                                           "tfidf_xgboost_circuit_open",
+                                           "anomaly_detector_error",
+                                           "anomaly_detector_circuit_open",
+                                           "model_output",
+                                           "no_component",
+                                           "out_of_memory",
+                                           NULL};
+static const char *const reject_reasons[] = {"accept",
+                                             "connections",
+                                             "connections_per_address",
+                                             "memory",
+                                             "rate",
+                                             "token",
+                                             "no_admin_token",
+                                             "tls",
+                                             "malformed_head",
+                                             "malformed_body",
+                                             "content_encoding",
+                                             "body_too_large",
+                                             "body_cut_short",
+                                             "header_timeout",
+                                             "body_timeout",
+                                             "write_timeout",
+                                             NULL};
+
+/* Labels of one kind of counter. */
+typedef struct labelling {
+    const char *keys[2];      /* the second: NULL where there is only one */
+    const char *const *known; /* values of the first that are always there; NULL: none */
+} labelling;
+
 /* The workers' labelled counters added up. */
-static void print_labelled(const sources *s, size_t offset, const char *const *keys, buf *sink,
+static void print_labelled(const sources *s, size_t offset, const labelling *labels, buf *sink,
                            const char *name)
 {
     metrics_labelled *sum = mem_calloc(1, sizeof *sum);
@@ -121,6 +162,8 @@ static void print_labelled(const sources *s, size_t offset, const char *const *k
         sink->failed = true;
         return;
     }
+    for (const char *const *k = labels->known; k != NULL && *k != NULL; k++)
+        metrics_add_labelled(sum, span_from_string(*k), SPAN_LITERAL(""), 0);
     for (size_t i = 0; i < s->count; i++) {
         const metrics_labelled *one = member(s, i, offset);
         unsigned count = atomic_load_explicit(&one->count, memory_order_acquire);
@@ -131,9 +174,9 @@ static void print_labelled(const sources *s, size_t offset, const char *const *k
     }
     unsigned count = atomic_load_explicit(&sum->count, memory_order_relaxed);
     for (unsigned k = 0; k < count; k++) {
-        metrics_label labels[2] = {{keys[0], span_from_string(sum->entry[k].first)},
-                                   {keys[1], span_from_string(sum->entry[k].second)}};
-        metrics_sample(sink, name, labels, keys[1] != NULL ? 2 : 1,
+        metrics_label pair[2] = {{labels->keys[0], span_from_string(sum->entry[k].first)},
+                                 {labels->keys[1], span_from_string(sum->entry[k].second)}};
+        metrics_sample(sink, name, pair, labels->keys[1] != NULL ? 2 : 1,
                        (double)metrics_get(&sum->entry[k].counter));
     }
     mem_free(sum);
@@ -192,23 +235,24 @@ static void print_times(const sources *s, bool legacy, buf *out)
 
 void metrics_print(metrics *const *of, size_t count, bool legacy, buf *out)
 {
-    static const char *const reason[] = {"reason", NULL};
-    static const char *const bypass[] = {"framework", "rule"};
-    static const char *const request[] = {"path", "status"};
+    const labelling fail_open = {{"reason", NULL}, fail_reasons};
+    const labelling rejected = {{"reason", NULL}, reject_reasons};
+    const labelling bypass = {{"framework", "rule"}, NULL};
+    const labelling request = {{"path", "status"}, NULL};
     sources s = {of, count};
     print_logs(&s, out);
     metrics_head(out, "ai_filter_fail_open_events_total", "counter",
                  "Logs forwarded as critical because something failed.");
-    print_labelled(&s, OF(fail_open), reason, out, "ai_filter_fail_open_events_total");
+    print_labelled(&s, OF(fail_open), &fail_open, out, "ai_filter_fail_open_events_total");
     metrics_head(out, "ai_filter_compliance_bypass_total", "counter",
                  "Logs that regulation covers, not shown to the models.");
-    print_labelled(&s, OF(bypass), bypass, out, "ai_filter_compliance_bypass_total");
+    print_labelled(&s, OF(bypass), &bypass, out, "ai_filter_compliance_bypass_total");
     print_times(&s, legacy, out);
     metrics_head(out, "ai_filter_http_requests_total", "counter", "Requests answered.");
-    print_labelled(&s, OF(requests), request, out, "ai_filter_http_requests_total");
+    print_labelled(&s, OF(requests), &request, out, "ai_filter_http_requests_total");
     metrics_head(out, "ai_filter_http_rejected_total", "counter",
                  "Requests and connections refused or given up.");
-    print_labelled(&s, OF(rejected), reason, out, "ai_filter_http_rejected_total");
+    print_labelled(&s, OF(rejected), &rejected, out, "ai_filter_http_rejected_total");
     print_counter(&s, OF(over_latency), "ai_filter_batches_over_latency_total",
                   "Batches that took longer than model.performance.max_latency_ms.", out);
     print_counter(&s, OF(accepted), "ai_filter_http_connections_accepted_total",

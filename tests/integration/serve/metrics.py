@@ -1,5 +1,7 @@
 """Metrics in base units, the kept names beside them, and what promtool says of both."""
 
+import glob
+
 from harness import *
 
 KEPT = {  # name, the same in base units, how many of the one are one of the other
@@ -29,6 +31,23 @@ def split(series):
     name, _, labels = series.partition("{")
     return name, tuple(sorted(re.findall(r'(\w+)="([^"]*)"', labels)))
 
+
+# Every reason that the source gives is a series from the start, at 0: a rate does not see the step with which one begins.
+server = Server()
+begin = server.metrics()
+server.stop()
+given = {"fail_open_events": set(), "http_rejected": set()}
+for name in glob.glob(SOURCE + "/src/classify/*.c") + glob.glob(SOURCE + "/src/serve/*.c"):
+    with open(name) as f:
+        source = f.read()
+    for text in re.findall(r"(?:\bfailed\[[^;=]*= |\bfail_rows\(s, |\bensemble_fail_open\()([^;{]*);", source):
+        given["fail_open_events"] |= set(re.findall(r'"([a-z_]+)"', text))
+    for text in re.findall(r"(?:\breject\(c, |\brefuse_socket\(\w+, \w+, |metrics\.rejected, SPAN_LITERAL\()([^;]*);", source):
+        given["http_rejected"] |= set(re.findall(r'"([a-z_]+)"', text))
+for name, reasons in given.items():
+    check(len(reasons) > 10, (name, reasons))
+    equal({series: value for series, value in begin.items() if series.startswith(f"ai_filter_{name}_total")},
+          {f'ai_filter_{name}_total{{reason="{reason}"}}': 0 for reason in reasons}, name)
 
 # Both are there, and say the same.
 server = Server(ALL, environment={"ALF_ADMIN_TOKENS": TOKEN})
