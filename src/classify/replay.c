@@ -19,7 +19,7 @@ enum { MAX_FILE = 512 << 20 };
 
 alf_status replay_answer(answerer *one, const corpus *logs, answers *out, alf_error *err)
 {
-    answer_logs seen = {logs->count, logs->texts, logs->features};
+    answer_logs seen = {logs->count, logs->texts, logs->features, 0};
     TRY(answers_init(out, seen.count, answerer_width(one), err));
     return answerer_run(one, &seen, out, err);
 }
@@ -35,8 +35,7 @@ alf_status replay_ask(const models *m, models_component which, const corpus *log
     return status;
 }
 
-alf_status replay_same_logs(const manifest_proof *proof, const corpus *logs, bool *same,
-                            alf_error *err)
+alf_status replay_same_logs(const proof_run *proof, const corpus *logs, bool *same, alf_error *err)
 {
     char hex[65];
     TRY(corpus_sha256(logs, hex, err));
@@ -121,9 +120,16 @@ static const manifest_entry *find_entry(const models *m, models_file which)
     return NULL;
 }
 
-static const proof_part *part_of(const models *m, models_component which)
+/* What can be replayed on the built-in logs. */
+static const proof_run *run_of(const models *m)
 {
     const manifest_proof *p = &m->manifest.proof;
+    return p->built_in.logs > 0 ? &p->built_in : &p->all;
+}
+
+static const proof_part *part_of(const models *m, models_component which)
+{
+    const proof_run *p = run_of(m);
     return which == MODELS_TEXT ? &p->text : &p->anomaly;
 }
 
@@ -231,7 +237,7 @@ static alf_status ask_natively(run *r, const models_options *options, const corp
 static alf_status replay_logs(run *r, const models_options *options, corpus *logs, alf_error *err)
 {
     bool same;
-    const manifest_proof *proof = &r->m->manifest.proof;
+    const proof_run *proof = run_of(r->m);
     log_profile profile = r->m->profile;
     /* The models were proved with the manifest's profile, whatever the configuration sets. */
     (void)log_profile_from_name(r->m->manifest.profile, &profile);
@@ -240,8 +246,8 @@ static alf_status replay_logs(run *r, const models_options *options, corpus *log
     if (!same) {
         leave_out(r,
                   "the proof was made on %" PRIu64
-                  " logs, not the %zu built-in ones (convert --parity, or another version); "
-                  "validate --deep --parity replays it",
+                  " logs, not on the %zu that are built in, or on those of another version of the "
+                  "program; convert it again",
                   proof->logs, logs->count);
         return ALF_OK;
     }

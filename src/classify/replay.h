@@ -34,8 +34,7 @@ alf_status replay_ask(const models *m, models_component which, const corpus *log
                       alf_error *err);
 
 /* Whether the proof was made on these logs. */
-alf_status replay_same_logs(const manifest_proof *proof, const corpus *logs, bool *same,
-                            alf_error *err);
+alf_status replay_same_logs(const proof_run *proof, const corpus *logs, bool *same, alf_error *err);
 
 typedef enum replay_result {
     REPLAY_AS_PROVED,

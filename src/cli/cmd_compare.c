@@ -184,7 +184,7 @@ static alf_status make_room(comparison *c, side *s, size_t width, alf_error *err
 
 static alf_status time_side(comparison *c, side *s, size_t iteration, alf_error *err)
 {
-    answer_logs logs = {c->logs.count, c->logs.texts, c->logs.features};
+    answer_logs logs = {c->logs.count, c->logs.texts, c->logs.features, 0};
     uint64_t start = clock_now();
     TRY(answerer_run(s->engine, &logs, &s->answers, err));
     s->times[iteration] = (double)(clock_now() - start) / 1e6;

@@ -30,7 +30,8 @@ typedef struct conversion {
     parity_result parity;
     bool timed; /* --benchmark, and there is something to time */
     benchmark times;
-    char texts_sha256[65];
+    size_t built_in; /* of the logs */
+    char texts_sha256[65], built_in_sha256[65];
 } conversion;
 
 static const args_option options[] = {
@@ -153,6 +154,8 @@ static alf_status read_logs(conversion *c, const args_values *values, alf_error 
 {
     TRY(corpus_add(&c->logs, embedded_parity, LOG_INPUT_TEXT, c->profile, 0, err));
     const char *path = value_of(values, "parity");
+    c->built_in = c->logs.count;
+    TRY(corpus_sha256(&c->logs, c->built_in_sha256, err));
     if (path != NULL) {
         buf text;
         buf_init(&text);
@@ -183,9 +186,10 @@ static alf_status read_absent_terms(conversion *c, const args_values *values, al
 
 static alf_status prove(conversion *c, bool timed, alf_error *err)
 {
-    answer_logs logs = {c->logs.count, c->logs.texts, c->logs.features};
+    answer_logs logs = {c->logs.count, c->logs.texts, c->logs.features, c->built_in};
     TRY(parity_check(&c->from, &c->to, &logs, timed ? PARITY_ROUNDS : 1, &c->parity, err));
-    c->parity.proof.texts_sha256 = span_of(c->texts_sha256, 64);
+    c->parity.proof.all.texts_sha256 = span_of(c->texts_sha256, 64);
+    c->parity.proof.built_in.texts_sha256 = span_of(c->built_in_sha256, 64);
     return ALF_OK;
 }
 
@@ -211,8 +215,8 @@ static void describe_times(conversion *c)
     benchmark_set_text(c->times.cpu, text);
     benchmark_set_text(c->times.converter, "ai-log-filter " ALF_VERSION);
     c->times.logs = c->logs.count;
-    take_times(c, 0, p->proof.text.present, p->text_joblib_ns, p->text_onnx_ns);
-    take_times(c, 1, p->proof.anomaly.present, p->anomaly_joblib_ns, p->anomaly_onnx_ns);
+    take_times(c, 0, p->proof.all.text.present, p->text_joblib_ns, p->text_onnx_ns);
+    take_times(c, 1, p->proof.all.anomaly.present, p->anomaly_joblib_ns, p->anomaly_onnx_ns);
 }
 
 static void describe(conversion *c)
@@ -285,7 +289,7 @@ static void put_report(const conversion *c, buf *out)
         buf_append_string(out, "\nNothing names the classes: taken for critical, noise, routine, "
                                "suspicious in this order.\nIf that is wrong, name them with "
                                "--labels or in labels.json.\n");
-    const manifest_proof *p = &c->parity.proof;
+    const proof_run *p = &c->parity.proof.all;
     buf_printf(out, "\nProof on %" PRIu64 " logs, joblib engine against ONNX engine:\n", p->logs);
     if (p->text.present)
         put_proof_line(out, "tfidf_xgboost", p->text.mismatches, "probability",

@@ -175,9 +175,9 @@ static void check_entry(validation *v, const manifest_entry *entry)
 
 static void put_proof(validation *v, const manifest *m)
 {
-    const manifest_proof *p = &m->proof;
+    const proof_run *p = &m->proof.all;
     buf_printf(&v->details, "  profile: %.*s\n", span_width(m->profile), m->profile.data);
-    if (!p->present) {
+    if (!m->proof.present) {
         buf_append_string(&v->details, "  no parity proof\n");
         return;
     }

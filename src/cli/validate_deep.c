@@ -135,7 +135,7 @@ static void replay_part(const deep_run *r, models_component which, const proof_p
     }
 }
 
-static bool same_logs(const deep_run *r, const manifest_proof *proof)
+static bool same_logs(const deep_run *r, const proof_run *proof)
 {
     alf_error err = {0};
     bool same;
@@ -159,12 +159,12 @@ static void replay_proof(const deep_run *r)
         buf_append_string(r->check->details, "  no parity proof to replay\n");
         return;
     }
-    if (!same_logs(r, &m->proof))
+    if (!same_logs(r, &m->proof.all))
         return;
-    if (m->proof.text.present && r->native.has_text)
-        replay_part(r, MODELS_TEXT, &m->proof.text);
-    if (m->proof.anomaly.present && r->native.has_anomaly)
-        replay_part(r, MODELS_DETECTOR, &m->proof.anomaly);
+    if (m->proof.all.text.present && r->native.has_text)
+        replay_part(r, MODELS_TEXT, &m->proof.all.text);
+    if (m->proof.all.anomaly.present && r->native.has_anomaly)
+        replay_part(r, MODELS_DETECTOR, &m->proof.all.anomaly);
 }
 
 /* ---- against another engine, and against joblib ---- */

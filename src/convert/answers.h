@@ -13,6 +13,7 @@ typedef struct answer_logs {
     size_t count;
     const alf_span *texts;  /* normalised */
     const double *features; /* count * the number of features */
+    size_t built_in;        /* the first so many are built into the program, the others not */
 } answer_logs;
 
 typedef struct answers {

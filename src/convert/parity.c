@@ -5,7 +5,7 @@
 
 bool parity_holds(const parity_result *r)
 {
-    return r->proof.text.mismatches == 0 && r->proof.anomaly.mismatches == 0;
+    return r->proof.all.text.mismatches == 0 && r->proof.all.anomaly.mismatches == 0;
 }
 
 static alf_status load_engine(const bundle *b, size_t file, engine **out, alf_error *err)
@@ -77,18 +77,33 @@ static void note_examples(parity_result *r, const contest *c, bool is_text)
     }
 }
 
-/* What a contest says about a component. */
-static alf_status conclude(parity_result *r, const contest *c, bool is_text, alf_error *err)
+/* What a contest says about a component on the first `rows` logs. */
+static alf_status note_part(proof_part *part, const contest *c, size_t rows, char hashes[2][65],
+                            alf_error *err)
 {
-    proof_part *part = is_text ? &r->proof.text : &r->proof.anomaly;
-    char(*hashes)[65] = r->hashes[is_text];
+    answers expected = c->expected;
+    answers found = c->found;
+    answers_difference difference;
+    expected.count = found.count = rows;
+    answers_compare(&expected, &found, 0, &difference);
     *part = (proof_part){.present = true,
-                         .mismatches = c->difference.mismatches,
-                         .max_difference = c->difference.largest,
+                         .mismatches = difference.mismatches,
+                         .max_difference = difference.largest,
                          .labels_sha256 = {hashes[0], 64},
                          .numbers_sha256 = {hashes[1], 64}};
+    return answers_sha256(&found, hashes[0], hashes[1], err);
+}
+
+static alf_status conclude(parity_result *r, const contest *c, bool is_text, alf_error *err)
+{
+    proof_run *all = &r->proof.all;
+    proof_run *built_in = &r->proof.built_in;
     note_examples(r, c, is_text);
-    return answers_sha256(&c->found, hashes[0], hashes[1], err);
+    if (built_in->logs > 0)
+        TRY(note_part(is_text ? &built_in->text : &built_in->anomaly, c, built_in->logs,
+                      r->hashes[1][is_text], err));
+    return note_part(is_text ? &all->text : &all->anomaly, c, all->logs, r->hashes[0][is_text],
+                     err);
 }
 
 /* One component: what is compared, and how often it is timed. */
@@ -175,7 +190,9 @@ alf_status parity_check(const source *s, const bundle *b, const answer_logs *log
 {
     unsigned most = PARITY_ROUNDS;
     match m = {.from = s, .logs = logs, .rounds = rounds < 1 ? 1 : rounds < most ? rounds : most};
-    *out = (parity_result){.proof = {.present = true, .logs = logs->count}};
+    *out = (parity_result){.proof = {.present = true, .all.logs = logs->count}};
+    if (logs->built_in < logs->count)
+        out->proof.built_in.logs = logs->built_in;
     if (b->files[BUNDLE_CLASSIFIER].size > 0 && !b->adopted[BUNDLE_CLASSIFIER])
         TRY(check_text(&m, b, out, err));
     if (b->files[BUNDLE_ANOMALY].size > 0 && !b->adopted[BUNDLE_ANOMALY])

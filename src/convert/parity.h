@@ -18,13 +18,13 @@ typedef struct parity_example {
 } parity_example;
 
 typedef struct parity_result {
-    manifest_proof proof;                     /* without texts_sha256 */
+    manifest_proof proof;                     /* without texts_sha256; built_in: where it is less */
     parity_example examples[PARITY_EXAMPLES]; /* the first mismatches */
     size_t example_count;
     /* Nanoseconds each engine took for all rows, median of the rounds; 0 for what was not
      * converted. */
     uint64_t text_joblib_ns, text_onnx_ns, anomaly_joblib_ns, anomaly_onnx_ns;
-    char hashes[2][2][65]; /* what the proof's hashes point to */
+    char hashes[2][2][2][65]; /* what the proof's hashes point to: of all logs or built-in ones */
 } parity_result;
 
 /* Compares what was converted; files adopted as they were have nothing to be compared with. A

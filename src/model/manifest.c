@@ -175,16 +175,22 @@ static alf_status get_part(const json_t *proof, const char *name, const char *di
 static const char text_difference[] = "max_probability_difference";
 static const char anomaly_difference[] = "max_score_difference";
 
-static alf_status get_proof(const json_t *root, arena *a, manifest_proof *out, alf_error *err)
+static alf_status get_run(const json_t *proof, arena *a, proof_run *out, alf_error *err)
 {
-    const json_t *proof = json_object_get(root, "proof");
-    if (proof == NULL)
-        return ALF_OK;
-    out->present = true;
     TRY(get_count(proof, "logs", &out->logs, err));
     TRY(get_text(proof, "texts_sha256", a, &out->texts_sha256, err));
     TRY(get_part(proof, "tfidf_xgboost", text_difference, a, &out->text, err));
     return get_part(proof, "anomaly_detector", anomaly_difference, a, &out->anomaly, err);
+}
+
+static alf_status get_proof(const json_t *root, arena *a, manifest_proof *out, alf_error *err)
+{
+    const json_t *proof = json_object_get(root, "proof");
+    const json_t *built_in = json_object_get(proof, "built_in");
+    out->present = proof != NULL;
+    if (proof != NULL)
+        TRY(get_run(proof, a, &out->all, err));
+    return built_in != NULL ? get_run(built_in, a, &out->built_in, err) : ALF_OK;
 }
 
 static alf_status get_absent(const json_t *root, manifest *m, alf_error *err)
@@ -306,15 +312,26 @@ static void put_part(json_writer *w, const char *key, const char *difference,
     json_write_end_object(w);
 }
 
-static void put_proof(json_writer *w, const manifest_proof *p)
+static void put_run(json_writer *w, const proof_run *p)
 {
-    json_write_key(w, "proof");
-    json_write_begin_object(w);
     json_write_key(w, "logs");
     json_write_uint(w, p->logs);
     put_text(w, "texts_sha256", p->texts_sha256);
     put_part(w, "tfidf_xgboost", text_difference, &p->text);
     put_part(w, "anomaly_detector", anomaly_difference, &p->anomaly);
+}
+
+static void put_proof(json_writer *w, const manifest_proof *p)
+{
+    json_write_key(w, "proof");
+    json_write_begin_object(w);
+    put_run(w, &p->all);
+    if (p->built_in.logs > 0) {
+        json_write_key(w, "built_in");
+        json_write_begin_object(w);
+        put_run(w, &p->built_in);
+        json_write_end_object(w);
+    }
     json_write_end_object(w);
 }
 

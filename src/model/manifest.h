@@ -34,11 +34,19 @@ typedef struct proof_part {
     alf_span labels_sha256, numbers_sha256;
 } proof_part;
 
-typedef struct manifest_proof {
-    bool present;
+/* On which logs, and what came out. */
+typedef struct proof_run {
     uint64_t logs;
     proof_part text, anomaly;
     alf_span texts_sha256; /* of the texts compared, joined by newlines */
+} proof_run;
+
+typedef struct manifest_proof {
+    bool present;
+    proof_run all;
+    /* The same of the logs alone that are built into the program, where there were others, too:
+     * what can be replayed without a file. logs 0: there is no such part. */
+    proof_run built_in;
 } manifest_proof;
 
 typedef struct manifest {

@@ -80,8 +80,9 @@ static void put_manifest(json_writer *w, const manifest *m)
     if (m->proof.present) {
         json_write_key(w, "parity");
         json_write_begin_object(w);
-        member_count(w, "logs", m->proof.logs);
-        member_count(w, "mismatches", m->proof.text.mismatches + m->proof.anomaly.mismatches);
+        member_count(w, "logs", m->proof.all.logs);
+        member_count(w, "mismatches",
+                     m->proof.all.text.mismatches + m->proof.all.anomaly.mismatches);
         json_write_end_object(w);
     }
     json_write_end_object(w);

@@ -540,7 +540,7 @@ static void read_logs(sample_logs *l)
 static void ask(answerer *a, const sample_logs *l, answers *out)
 {
     alf_error err = {0};
-    answer_logs logs = {l->count, l->texts, l->features};
+    answer_logs logs = {l->count, l->texts, l->features, 0};
     must(answers_init(out, l->count, answerer_width(a), &err), &err);
     must(answerer_run(a, &logs, out, &err), &err);
     answerer_free(a);

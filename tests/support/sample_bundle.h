@@ -27,12 +27,12 @@ static inline void sample_bundle_prove(const source *from, const bundle *to, par
     corpus_init(&logs);
     must(corpus_add(&logs, embedded_parity, LOG_INPUT_TEXT, LOG_PROFILE_PIPELINE, 0, &err), &err);
     must(corpus_sha256(&logs, hex, &err), &err);
-    answer_logs seen = {logs.count, logs.texts, logs.features};
+    answer_logs seen = {logs.count, logs.texts, logs.features, logs.count};
     must(parity_check(from, to, &seen, 1, proof, &err), &err);
     corpus_fini(&logs);
     assert_true(parity_holds(proof));
     m->proof = proof->proof;
-    m->proof.texts_sha256 = span_of(hex, 64);
+    m->proof.all.texts_sha256 = span_of(hex, 64);
 }
 
 static inline void sample_bundle_make(sample_bundle *b)

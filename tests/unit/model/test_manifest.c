@@ -26,11 +26,15 @@ static void fill(manifest *m)
     m->library_count = 1;
     m->files[0] = (manifest_entry){SPAN_LITERAL("scaler.onnx"), span_of(hash, 64), 12};
     m->file_count = 1;
-    m->proof = (manifest_proof){
-        .present = true,
-        .logs = 7,
-        .text = {.present = true, .max_difference = 1e-8, .labels_sha256 = span_of(hash, 64)},
-        .texts_sha256 = span_of(hash, 64)};
+    m->proof = (manifest_proof){.present = true,
+                                .all = {.logs = 7,
+                                        .text = {.present = true,
+                                                 .max_difference = 1e-8,
+                                                 .labels_sha256 = span_of(hash, 64)},
+                                        .texts_sha256 = span_of(hash, 64)},
+                                .built_in = {.logs = 5,
+                                             .anomaly = {.present = true, .mismatches = 2},
+                                             .texts_sha256 = span_of(hash, 64)}};
 }
 
 static void what_is_written_is_read_back(void **state)
@@ -57,10 +61,16 @@ static void what_is_written_is_read_back(void **state)
     assert_text(to.libraries[0].version, "3.1.3");
     assert_text(to.files[0].path, "scaler.onnx");
     assert_int_equal(to.files[0].size, 12);
-    assert_true(to.proof.present && to.proof.text.present && !to.proof.anomaly.present);
-    assert_true(to.proof.text.max_difference == 1e-8);
-    assert_text(to.proof.text.labels_sha256, hash);
-    assert_int_equal(to.proof.text.numbers_sha256.size, 0);
+    const proof_run *all = &to.proof.all;
+    assert_true(to.proof.present && all->text.present && !all->anomaly.present);
+    assert_int_equal(all->logs, 7);
+    assert_true(all->text.max_difference == 1e-8);
+    assert_text(all->text.labels_sha256, hash);
+    assert_int_equal(all->text.numbers_sha256.size, 0);
+    assert_int_equal(to.proof.built_in.logs, 5);
+    assert_int_equal(to.proof.built_in.anomaly.mismatches, 2);
+    assert_false(to.proof.built_in.text.present);
+    assert_text(to.proof.built_in.texts_sha256, hash);
     buf_fini(&out);
     arena_fini(&a);
 }
