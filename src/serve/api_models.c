@@ -237,6 +237,7 @@ void api_metrics_summary(connection *c, alf_span body)
     uint64_t logs = 0;
     uint64_t fail_open = 0;
     uint64_t ns = 0;
+    uint64_t judged = 0; /* late logs are not */
     (void)body;
     health_check(c->worker, &h);
     for (unsigned i = 0; i < s->worker_count; i++) {
@@ -244,6 +245,7 @@ void api_metrics_summary(connection *c, alf_span body)
         for (size_t k = 0; k < ALF_CATEGORIES; k++)
             fail_open += metrics_get(&m->logs[k][3]);
         ns += metrics_get(&m->inference_time.sum) + metrics_get(&m->joblib_time.sum);
+        judged += metrics_observations(&m->inference_time) + metrics_observations(&m->joblib_time);
     }
     for (size_t k = 0; k < ALF_CATEGORIES; k++)
         logs += category_total(s, k);
@@ -253,7 +255,7 @@ void api_metrics_summary(connection *c, alf_span body)
     member_count(&w, "logs_processed", logs);
     member_count(&w, "fail_open", fail_open);
     json_write_key(&w, "avg_inference_time_ms");
-    json_write_double(&w, logs > 0 ? (double)ns / 1e6 / (double)logs : 0);
+    json_write_double(&w, judged > 0 ? (double)ns / 1e6 / (double)judged : 0);
     member_count(&w, "connections", atomic_load(&s->connections));
     put_categories(&w, s);
     finish(c, &out, &w);

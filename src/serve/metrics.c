@@ -36,6 +36,14 @@ void metrics_observe(metrics_histogram *h, const metrics_bounds *bounds, uint64_
     metrics_add(&h->sum, value * times);
 }
 
+uint64_t metrics_observations(const metrics_histogram *h)
+{
+    uint64_t sum = 0;
+    for (size_t i = 0; i <= METRICS_BUCKETS; i++)
+        sum += metrics_get(&h->bucket[i]);
+    return sum;
+}
+
 /* Copies what fits, whole characters of ASCII labels; others were checked where they came from. */
 static void copy_label(char to[METRICS_LABEL], alf_span from)
 {

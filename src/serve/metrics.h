@@ -47,6 +47,9 @@ extern const metrics_bounds metrics_logs;
 void metrics_observe(metrics_histogram *h, const metrics_bounds *bounds, uint64_t value,
                      uint64_t times);
 
+/* How many values were observed. */
+uint64_t metrics_observations(const metrics_histogram *h);
+
 /* Counters by one or two labels that are not known beforehand. Entries are only added; where there
  * is no room the last entry counts the rest as "other". */
 typedef struct metrics_labelled {

@@ -87,6 +87,10 @@ equal(values["ai_filter_batch_logs_sum"], 20 - len(late), "logs that were judged
 check(values["ai_filter_batches_over_latency_total"] > 0, values)
 stats = server.json("GET", "/stats")[1]
 equal((stats["logs"], stats["fail_open"]), (20, len(late)), "in /stats")
+summary = server.json("GET", "/health/metrics-summary")[1]
+equal((summary["logs_processed"], summary["fail_open"]), (20, len(late)), "in the summary")
+average = 1000 * values['ai_filter_inference_duration_seconds_sum{engine="onnx"}'] / (20 - len(late))
+check(abs(summary["avg_inference_time_ms"] - average) < 1e-6 * average, (summary, average))
 # The logs of these batches are small again, and none is late.
 equal(any(r["fail_open_used"] for r in server.json("POST", "/classify/batch", {"logs": ["a"]})[1]["results"]), False, "a small one")
 check("took longer than max_latency_ms" in server.stop(), "no message")

@@ -94,6 +94,27 @@ static void what_is_written_is_read_back(void **state)
     assert_int_equal(benchmark_bind(&b, &m, &err), ALF_E_INTERNAL);
 }
 
+static void without_memory(void **state)
+{
+    (void)state;
+    benchmark b;
+    char text[2048];
+    alf_error err = {0};
+    make_good(text, sizeof text);
+    must(benchmark_parse(span_from_string(text), &b, &err), &err);
+    size_t failures = 0;
+    for (bool failed = true; failed; failures += failed) {
+        buf out;
+        buf_init(&out);
+        mem_fail_after(failures + 1);
+        benchmark_write(&b, &out);
+        mem_fail_after(0);
+        failed = out.failed;
+        buf_fini(&out);
+    }
+    assert_true(failures > 0);
+}
+
 static void long_texts_are_cut(void **state)
 {
     (void)state;
@@ -195,7 +216,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(a_good_one),         cmocka_unit_test(what_is_written_is_read_back),
         cmocka_unit_test(long_texts_are_cut), cmocka_unit_test(wrong_ones_are_refused),
-        cmocka_unit_test(nothing_at_all),
+        cmocka_unit_test(nothing_at_all),     cmocka_unit_test(without_memory),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
