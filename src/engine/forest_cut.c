@@ -64,6 +64,11 @@ static bool count_pieces(cutter *w)
     uint64_t nodes = 0, pieces = 0;
     for (uint32_t t = 0; t < n->f->tree_count; t++) {
         uint32_t leaves = n->leaves[n->f->roots[t]];
+        if (leaves <= PIECE) {
+            nodes += 2 * leaves - 1;
+            pieces++;
+            continue;
+        }
         place_tree(w, t);
         for (uint32_t begin = 0, end; begin < leaves; begin = end, pieces++) {
             end = piece_end(w, begin, leaves);
@@ -104,6 +109,22 @@ static uint32_t put_piece(const cutter *w, uint32_t root, uint32_t begin, uint32
     return next;
 }
 
+/* Copies a whole tree. */
+static uint32_t put_tree(const cutter *w, uint32_t tree, uint32_t at)
+{
+    const normal_forest *n = w->n;
+    normal_forest *out = &w->out->n;
+    uint32_t root = n->f->roots[tree], end = forest_tree_end(n->f, tree);
+    for (uint32_t i = root; i < end; i++) {
+        normal_node node = n->nodes[i];
+        node.left += at - root;
+        node.right += at - root;
+        out->nodes[at + (i - root)] = node;
+        out->origin[at + (i - root)] = i;
+    }
+    return at + (end - root);
+}
+
 static void put_pieces(cutter *w)
 {
     const normal_forest *n = w->n;
@@ -111,12 +132,14 @@ static void put_pieces(cutter *w)
     uint32_t at = 0, piece = 0;
     for (uint32_t t = 0; t < n->f->tree_count; t++) {
         uint32_t root = n->f->roots[t], leaves = n->leaves[root];
-        place_tree(w, t);
+        bool whole = leaves <= PIECE;
+        if (!whole)
+            place_tree(w, t);
         for (uint32_t begin = 0, end; begin < leaves; begin = end) {
-            end = piece_end(w, begin, leaves);
+            end = whole ? leaves : piece_end(w, begin, leaves);
             w->out->roots[piece] = at;
             out->targets[piece++] = n->targets[t];
-            uint32_t next = put_piece(w, root, begin, end, at);
+            uint32_t next = whole ? put_tree(w, t, at) : put_piece(w, root, begin, end, at);
             forest_measure_tree(out, at, next);
             at = next;
         }
