@@ -5,6 +5,7 @@
 #include "classify/yaml_doc.h"
 
 #include "base/hash.h"
+#include "base/library.h"
 #include "base/span.h"
 
 #include <ctype.h>
@@ -12,6 +13,29 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <yaml.h>
+
+/* The built-in rules come read: a start without a configuration needs no libyaml. */
+#define YAML_FUNCTIONS(X)                                                                          \
+    X(yaml_event_delete)                                                                           \
+    X(yaml_parser_delete)                                                                          \
+    X(yaml_parser_initialize)                                                                      \
+    X(yaml_parser_parse) X(yaml_parser_set_encoding) X(yaml_parser_set_input_string)
+
+static struct {
+    YAML_FUNCTIONS(LIBRARY_MEMBER)
+} calls;
+
+static const char *const function_names[] = {YAML_FUNCTIONS(LIBRARY_NAME)};
+static library libyaml = {ALF_LIBYAML, function_names, &calls,
+                          sizeof function_names / sizeof function_names[0], false};
+LIBRARY_NOTE(yaml_note, "yaml", "configurations and rules", ALF_LIBYAML);
+
+#define yaml_event_delete            calls.yaml_event_delete
+#define yaml_parser_delete           calls.yaml_parser_delete
+#define yaml_parser_initialize       calls.yaml_parser_initialize
+#define yaml_parser_parse            calls.yaml_parser_parse
+#define yaml_parser_set_encoding     calls.yaml_parser_set_encoding
+#define yaml_parser_set_input_string calls.yaml_parser_set_input_string
 
 typedef struct builder {
     arena *memory;
@@ -217,6 +241,7 @@ alf_status yaml_doc_parse(alf_span text, const char *name, arena *memory, yaml_n
         return ALF_E_LIMIT;
     }
     yaml_parser_t parser;
+    TRY(library_need(&libyaml, err));
     if (!yaml_parser_initialize(&parser))
         return error_nomem(err, "reading YAML");
     yaml_parser_set_input_string(&parser, (const unsigned char *)text.data, text.size);

@@ -14,7 +14,7 @@ count() {
 }
 
 # What only other commands need is not loaded at every start.
-if LD_TRACE_LOADED_OBJECTS=1 "$program" | grep -E 'lib(crypto|ssl|event_openssl|lzma|lz4|bz2)'; then
+if LD_TRACE_LOADED_OBJECTS=1 "$program" | grep -E "lib(crypto|ssl|event_openssl|lzma|lz4|bz2|yaml)"; then
     fail "the program is linked with a library that classify does not need"
 fi
 
