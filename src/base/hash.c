@@ -4,6 +4,7 @@
 #include "base/mem.h"
 #include "base/span.h"
 
+#include <stdatomic.h>
 #include <string.h>
 #include <sys/random.h>
 
@@ -36,12 +37,22 @@ uint64_t hash_bytes(const void *data, size_t size, uint64_t seed)
     return fold(h ^ k1, k0);
 }
 
+/* A process draws one secret; the n-th seed is a hash of that and n. Loading a bundle makes dozens
+ * of maps, and each system call would cost more than most of them. A failure to read randomness
+ * leaves seeds that can be known: slower under attack, still right. */
+static uint64_t next_seed(void)
+{
+    static atomic_uint_fast64_t secret, count;
+    uint64_t drawn = atomic_load_explicit(&secret, memory_order_relaxed);
+    if (drawn == 0 && getrandom(&drawn, sizeof drawn, GRND_NONBLOCK) == (ssize_t)sizeof drawn)
+        atomic_store_explicit(&secret, drawn, memory_order_relaxed); /* of several, any will do */
+    uint64_t n = atomic_fetch_add_explicit(&count, 1, memory_order_relaxed);
+    return hash_bytes(&n, sizeof n, drawn);
+}
+
 void strmap_init(strmap *map)
 {
-    *map = (strmap){0};
-    /* A failure to read randomness leaves seed 0: slower under attack, still right. */
-    if (getrandom(&map->seed, sizeof map->seed, GRND_NONBLOCK) != (ssize_t)sizeof map->seed)
-        map->seed = 0;
+    *map = (strmap){.seed = next_seed()};
 }
 
 void strmap_fini(strmap *map)
