@@ -8,8 +8,8 @@
 uint64_t hash_bytes(const void *data, size_t size, uint64_t seed);
 
 /*
- * Open addressing, linear probing; keys are borrowed and must outlive the map. Each map has a secret
- * seed of its own, so keys chosen by an attacker cannot make it quadratic.
+ * Open addressing, linear probing; keys are borrowed and must outlive the map. Each map has a
+ * secret seed of its own, so keys chosen by an attacker cannot make it quadratic.
  */
 typedef struct strmap_entry {
     alf_span key;
