@@ -1,5 +1,5 @@
-/* Bump allocation with a byte limit. Blocks double up to 1 MiB; requests of a quarter of the next one
- * get their own. */
+/* Bump allocation with a byte limit. Blocks double up to 1 MiB; requests of a quarter of the next
+ * one get their own. */
 #include "base/arena.h"
 
 #include "base/mem.h"

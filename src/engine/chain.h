@@ -93,7 +93,7 @@ void anomaly_chain_trim(anomaly_chain *c);
 typedef struct anomaly_chain_session {
     const anomaly_chain *chain;
     engine_session *scaler, *forest;
-    float *narrow; /* features rounded to float, when the scaler wants them so */
+    float *narrow;               /* features rounded to float, when the scaler wants them so */
     struct fused_session *fused; /* NULL: not fused, and the others count */
 } anomaly_chain_session;
 
