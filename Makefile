@@ -42,6 +42,7 @@ check-threads: ## build with the thread sanitizer, run the tests that use thread
 	@cmake --build build/tsan -j $(JOBS) --target ai-log-filter test_ordered test_pattern_threads test_lib -- --no-print-directory
 	@ctest --preset tsan -R "^test_(ordered|pattern_threads|lib|threads|serve_.*)$$"
 
+# Debian's libevent-dev is there for one architecture at a time: the next build puts this machine's back.
 check-arm64: ## cross-compile for arm64 and run the tests under QEMU
 	@[ "$$(dpkg --print-foreign-architectures | grep -x arm64)" ] || dpkg --add-architecture arm64 || sudo dpkg --add-architecture arm64
 	@bash scripts/install-deps.sh build check arm64
