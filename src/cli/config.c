@@ -120,7 +120,7 @@ static const config_key keys[] = {
     STRING("server.listen", serve.listen, "127.0.0.1:8080", "ALF_LISTEN",
            "addresses HOST:PORT to listen on, separated by spaces; port 0: any free one"),
     NUMBER("server.workers", KEY_WHOLE, serve.workers, 0, 0, 256, "ALF_WORKERS",
-           "event loops, each a thread; 0: one per CPU"),
+           "event loops, each a thread; 0: one per CPU that it may use"),
     NUMBER("server.max_wait_ms", KEY_NUMBER, serve.max_wait_ms, 0, 0, 1000, NULL,
            "how long a batch that is not full waits for logs of other requests; 0: it takes what "
            "is there"),

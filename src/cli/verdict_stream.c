@@ -9,7 +9,7 @@
 #include "cli/verdict_stream.h"
 
 #include "base/clock.h"
-#include "base/cpu.h"
+#include "base/cgroup.h"
 #include "base/mem.h"
 #include "base/ordered.h"
 
@@ -196,7 +196,7 @@ alf_status verdict_stream_new(const verdict_stream_options *options, verdict_str
     if (s == NULL)
         return error_nomem(err, "a stream");
     s->options = *options;
-    s->worker_count = options->threads != 0 ? options->threads : cpu_cores();
+    s->worker_count = options->threads != 0 ? options->threads : cgroup_threads();
     if (s->worker_count > ORDERED_MAX_WORKERS)
         s->worker_count = ORDERED_MAX_WORKERS;
     alf_status status = make_workers(s, err);

@@ -2,7 +2,7 @@
 #include "serve/serve.h"
 
 #include "base/clock.h"
-#include "base/cpu.h"
+#include "base/cgroup.h"
 #include "base/log.h"
 #include "base/mem.h"
 #include "base/span.h"
@@ -126,7 +126,7 @@ static alf_status set_up(server *s, alf_error *err)
     s->generations = 1;
     control_use(s, g);
     const serve_settings *settings = &g->plan.settings;
-    s->worker_count = settings->workers > 0 ? (unsigned)settings->workers : (unsigned)cpu_cores();
+    s->worker_count = settings->workers > 0 ? (unsigned)settings->workers : (unsigned)cgroup_threads();
     s->base = event_base_new();
     s->limits = limits_new();
     s->workers = mem_calloc(s->worker_count, sizeof *s->workers);

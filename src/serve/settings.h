@@ -9,7 +9,7 @@
 
 typedef struct serve_settings {
     const char *listen; /* addresses HOST:PORT, separated by spaces */
-    double workers;     /* 0: one per CPU */
+    double workers;     /* 0: one per CPU that it may use */
     double batch_size;  /* logs classified together */
     double max_wait_ms, max_latency_ms, timeout_seconds;
     double max_connections, max_header_kb, max_body_mb, max_stream_mb, buffer_mb, max_batch_logs;
