@@ -8,8 +8,8 @@
  */
 #include "cli/verdict_stream.h"
 
-#include "base/clock.h"
 #include "base/cgroup.h"
+#include "base/clock.h"
 #include "base/mem.h"
 #include "base/ordered.h"
 

@@ -1,8 +1,8 @@
 /* The service from start to end: signals, workers, shutdown. */
 #include "serve/serve.h"
 
-#include "base/clock.h"
 #include "base/cgroup.h"
+#include "base/clock.h"
 #include "base/log.h"
 #include "base/mem.h"
 #include "base/span.h"
@@ -126,7 +126,8 @@ static alf_status set_up(server *s, alf_error *err)
     s->generations = 1;
     control_use(s, g);
     const serve_settings *settings = &g->plan.settings;
-    s->worker_count = settings->workers > 0 ? (unsigned)settings->workers : (unsigned)cgroup_threads();
+    s->worker_count =
+        settings->workers > 0 ? (unsigned)settings->workers : (unsigned)cgroup_threads();
     s->base = event_base_new();
     s->limits = limits_new();
     s->workers = mem_calloc(s->worker_count, sizeof *s->workers);
