@@ -415,6 +415,11 @@ static alf_status take_size(const reader *r, alf_span *sizes, alf_span rest, siz
     if ((uint64_t)size > rest.size)
         return bad(r, rest.data, "tree %" PRIu32 " is cut off: %" PRId64 " bytes, %zu are left",
                    r->tree, size, rest.size);
+    if (rest.data[size - 1] != '\n')
+        return bad(r, rest.data,
+                   "tree %" PRIu32 " is not as long as tree_sizes says: no line ends there; it is "
+                   "damaged",
+                   r->tree);
     *out = (size_t)size;
     return ALF_OK;
 }
